@@ -1,0 +1,93 @@
+"""Reverse-mode automatic differentiation that records plain NumPy.
+
+>>> import autodiff as ad
+>>> x = ad.tensor(2.0, requires_grad=True)
+>>> y = x**3 + 4 * x
+>>> y.backward()
+>>> float(x.grad)
+16.0
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from autodiff import domains, errors, rules
+from autodiff import functions as functions
+from autodiff.domains import above, below, between, integers, nonzero, positive, real
+from autodiff.graph import enable_grad, grad_enabled, no_grad
+from autodiff.primitive import composite, constant, primitive
+from autodiff.tensor import Tensor, as_tensor, tensor
+from autodiff.transforms import (
+    elementwise_grad,
+    grad,
+    hessian,
+    hvp,
+    jacobian,
+    jvp,
+    value_and_grad,
+    vjp,
+)
+
+if TYPE_CHECKING:
+    from autodiff import testing as testing
+    from autodiff.graphview import draw as draw
+    from autodiff.tracing import scope as scope
+    from autodiff.tracing import trace as trace
+    from autodiff.tracing import tracing as tracing
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Tensor",
+    "above",
+    "as_tensor",
+    "below",
+    "between",
+    "composite",
+    "constant",
+    "domains",
+    "draw",
+    "elementwise_grad",
+    "enable_grad",
+    "errors",
+    "functions",
+    "grad",
+    "grad_enabled",
+    "hessian",
+    "hvp",
+    "integers",
+    "jacobian",
+    "jvp",
+    "no_grad",
+    "nonzero",
+    "positive",
+    "primitive",
+    "real",
+    "rules",
+    "scope",
+    "tensor",
+    "testing",
+    "trace",
+    "tracing",
+    "value_and_grad",
+    "vjp",
+]
+
+# Loaded at first use, so that importing the engine stays cheap.
+_LAZY = {
+    "draw": "autodiff.graphview",
+    "scope": "autodiff.tracing",
+    "trace": "autodiff.tracing",
+    "tracing": "autodiff.tracing",
+}
+
+
+def __getattr__(name: str) -> Any:
+    from importlib import import_module
+
+    if name in _LAZY:
+        value = getattr(import_module(_LAZY[name]), name)
+        globals()[name] = value
+        return value
+    if name in ("numpy", "testing"):
+        return import_module(f"autodiff.{name}")
+    raise AttributeError(f"module 'autodiff' has no attribute {name!r}")

@@ -1,0 +1,478 @@
+"""Turning the declaration of a primitive into straight-line Python.
+
+Recording one operation costs little more than the operation itself if the code that does it
+knows how many arguments there are, which of them have rules, and what the rules need. So that
+code is written for each primitive, at its first use, from a template; no generic
+``apply(op, *args)`` runs. To see it:
+
+>>> import autodiff as ad
+>>> import numpy as np
+>>> _ = np.exp(ad.tensor(1.0, requires_grad=True))
+>>> print(ad.rules.elementwise.exp.source)  # doctest: +ELLIPSIS
+def exp(x):
+    if mode.special:
+        return observe(primitive, (x,), {})
+...
+
+Three functions come out. The first, named like the primitive, computes the result and records
+a node. `pull` and `pull_recorded` are methods of that node: they apply the rules to arrays, and
+to Tensors. The node's class has exactly the slots that the rules need:
+
+* ``x_node`` for every argument ``x`` with a rule: where it came from (None: no gradient wanted),
+* ``x_kept`` for every argument that a rule names, and ``y_kept`` for the result,
+* ``x_shape`` for a shape.
+"""
+
+from __future__ import annotations
+
+import inspect
+import linecache
+from collections.abc import Callable
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from autodiff.errors import AutodiffError, DtypeError, ShapeError
+from autodiff.graph import FLOAT64, Node, Output, mode, next_order, thread_state
+from autodiff.tensor import TENSORS, Tensor, as_value, make, new, store
+
+if TYPE_CHECKING:
+    from autodiff.primitive import Primitive
+
+__all__ = ["Compiled"]
+
+
+class Compiled:
+    """The generated code of one primitive.
+
+    Attributes:
+        source: the text of the recording function and of its node's class.
+        record: computes the result and records a node.
+        reflected: the same with its two arguments exchanged; None unless it is an operator.
+    """
+
+    def __init__(self, primitive: Primitive) -> None:
+        self._template = template = _Template(primitive)
+        self._namespace: dict[str, Any] = {
+            **_HELPERS,
+            "forward": primitive.forward,
+            "primitive": primitive,
+            **{f"rule_{argument}": rule.function for argument, rule in primitive.rules.items()},
+        }
+        node_class = template.node_class()
+        record = template.record()
+        self.source = f"{record}\n\n{node_class}"
+        self._namespace |= template.defaults
+        self._run(node_class, "node")
+        self.record = self._run(record, "record")
+        self.reflected = None
+        if len(primitive.operators) > 1:
+            self.reflected = self._run(template.record(reflected=True), "reflected")
+
+    @cached_property
+    def ordinary(self) -> Callable[..., Any]:
+        """`record` without the look at the special modes."""
+        return self._run(self._template.record(checked=False), "ordinary")
+
+    def _run(self, text: str, part: str) -> Any:
+        name = self._template.identifier
+        filename = f"<autodiff {name} {id(self._namespace):x} {part}>"
+        linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)
+        exec(compile(text, filename, "exec"), self._namespace)
+        return self._namespace[f"{name}_node" if part == "node" else name]
+
+
+class _Template:
+    """The source text for one primitive."""
+
+    def __init__(self, primitive: Primitive) -> None:
+        self.primitive = primitive
+        self.identifier = "".join(c if c.isalnum() else "_" for c in primitive.name)
+        self.parameters = list(primitive.signature.parameters.values())
+        self.arguments = [p.name for p in self.parameters if p.name in primitive.rules]
+        self.defaults: dict[str, Any] = {}
+        needed = {name for rule in primitive.rules.values() for name in rule.names}
+        self.kept = [p.name for p in self.parameters if p.name in needed]
+        self.shapes = [
+            f"{p.name}_shape"
+            for p in self.parameters
+            if f"{p.name}_shape" in needed and not self._shape_is_known(p.name)
+        ]
+        self.keeps_result = "y" in needed
+
+    def _shape_is_known(self, argument: str) -> bool:
+        # The parent's node has the shape of an argument with a rule; no need to keep it twice
+        # if only that argument's own rule asks for it.
+        users = [a for a, r in self.primitive.rules.items() if f"{argument}_shape" in r.names]
+        return users == [argument] and argument != self.primitive.sequence
+
+    # ------------------------------------------------------------ the recording function
+
+    def record(self, *, checked: bool = True, reflected: bool = False) -> str:
+        p = self.primitive
+        lines = [f"def {self.identifier}({self._header(reflected)}):"]
+        add = lines.append
+        if checked:
+            add("    if mode.special:")
+            add(f"        return observe(primitive, {self._call_arguments()})")
+        if "out" in p.signature.parameters:
+            without = self._call(self.identifier, {"out": "None"})
+            add("    if out is not None:")
+            add(f"        return store(out, {without}, primitive.name)")
+        add("    tensors = False")
+        for argument in self.arguments:
+            if argument == p.sequence:
+                add(f"    {argument}_node, {argument}, found = unwrap({argument})")
+                add("    tensors = tensors or found")
+                continue
+            add(f"    {argument}_node = None")
+            add(f"    if {argument}.__class__ in TENSORS:")
+            add("        tensors = True")
+            add(f"        {argument}_node = {argument}._node")
+            add(f"        {argument} = {argument}._data")
+        for argument in p.detached:
+            add(f"    if {argument}.__class__ in TENSORS:")
+            add("        tensors = True")
+            add(f"        {argument} = {argument}._data")
+        add("    try:")
+        add(f"        y = {self._forward()}")
+        add("    except (TypeError, ValueError) as error:")
+        shown = ", ".join([*self.arguments, *p.detached])
+        add(f"        raise explain(primitive, error, ({shown},)) from error")
+        if not isinstance(p.function, np.ufunc) and not p.multiple:
+            add("    if y.__class__ is not ndarray and y.__class__ is not float64:")
+            add("        y = as_value(y)")
+            add("    elif not y.shape:")
+            add("        y = y[()]")
+        untracked = " and ".join(f"{a}_node is None" for a in self.arguments)
+        add(f"    if {untracked}:")
+        add("        if not tensors:")
+        add("            return y")
+        if p.multiple:
+            add("        return several(y, None)")
+        else:
+            add("        result = new(Tensor)")
+            add("        result._data = y")
+            add("        result._node = None")
+            add("        return result")
+        add(f"    node = new({self.identifier}_node)")
+        add("    node.order = next_order()")
+        if p.multiple:
+            add("    node.shape = node.dtype = None")
+            add("    node.count = len(y)")
+        else:
+            add("    if y.__class__ is float64:")
+            add("        node.shape = ()")
+            add("        node.dtype = FLOAT64")
+            add("    else:")
+            add("        node.shape = y.shape")
+            add("        node.dtype = dtype = y.dtype")
+            add("        if dtype is not FLOAT32 and dtype is not FLOAT64:")
+            add("            check_dtype(primitive, dtype)")
+        lines.extend(f"    node.{a}_node = {a}_node" for a in self.arguments)
+        lines.extend(f"    node.{name}_kept = {self._keep(name, name)}" for name in self.kept)
+        for name in self.shapes:
+            argument = name.removesuffix("_shape")
+            shape = f"shapes_of({argument})" if argument == p.sequence else f"np.shape({argument})"
+            add(f"    node.{name} = {shape}")
+        if self.keeps_result:
+            add(f"    node.y_kept = {self._keep('y', 'y')}")
+        if p.multiple:
+            add("    return several(y, node)")
+        else:
+            add("    result = new(Tensor)")
+            add("    result._data = y")
+            add("    result._node = node")
+            add("    return result")
+        return "\n".join(lines) + "\n"
+
+    def _keep(self, name: str, value: str) -> str:
+        """The value to keep, or None if the rules that name it will not run."""
+        users = [a for a in self.arguments if name in self.primitive.rules[a].names]
+        if len(users) == len(self.arguments):
+            return value
+        return f"{value} if {' or '.join(f'{a}_node is not None' for a in users)} else None"
+
+    def _header(self, reflected: bool) -> str:
+        parameters = self.parameters
+        if reflected:
+            parameters = parameters[1::-1]
+        parts: list[str] = []
+        starred = False
+        for p in parameters:
+            if p.kind is p.VAR_POSITIONAL:
+                starred = True
+                parts.append(f"*{p.name}")
+                continue
+            if p.kind is p.KEYWORD_ONLY and not starred:
+                starred = True
+                parts.append("*")
+            parts.append(p.name + self._default(p))
+        return ", ".join(parts)
+
+    def _default(self, p: inspect.Parameter) -> str:
+        if p.default is p.empty:
+            return ""
+        if p.default is None or isinstance(p.default, bool | int | float | str):
+            return f"={p.default!r}"
+        self.defaults[f"default_{p.name}"] = p.default
+        return f"=default_{p.name}"
+
+    def _call_arguments(self) -> str:
+        """All arguments, as a tuple of positional ones and a dict of keyword ones."""
+        positional = "".join(
+            f"{'*' if p.kind is p.VAR_POSITIONAL else ''}{p.name}, "
+            for p in self.parameters
+            if p.kind is not p.KEYWORD_ONLY
+        )
+        keyword = ", ".join(
+            f"{p.name!r}: {p.name}" for p in self.parameters if p.kind is p.KEYWORD_ONLY
+        )
+        return f"({positional.rstrip()}), {{{keyword}}}"
+
+    def _forward(self) -> str:
+        if isinstance(self.primitive.forward, str):
+            return self.primitive.forward
+        return self._call("forward", {})
+
+    def _call(self, function: str, values: dict[str, str]) -> str:
+        """A call with all parameters, some of them replaced."""
+        call = ", ".join(
+            f"*{p.name}"
+            if p.kind is p.VAR_POSITIONAL
+            else f"{p.name}={values.get(p.name, p.name)}"
+            if p.kind is p.KEYWORD_ONLY
+            else values.get(p.name, p.name)
+            for p in self.parameters
+        )
+        return f"{function}({call})"
+
+    # ------------------------------------------------------------ the node
+
+    def node_class(self) -> str:
+        nodes = [f"{a}_node" for a in self.arguments]
+        kept = [f"{name}_kept" for name in (*self.kept, *(["y"] if self.keeps_result else []))]
+        slots = [*nodes, *kept, *self.shapes, *(["count"] if self.primitive.multiple else [])]
+        lines = [
+            f"class {self.identifier}_node(Node):",
+            f"    __slots__ = {tuple(slots)!r}",
+            f"    operation = {self.primitive.name!r}",
+            f"    kept = {tuple(kept)!r}",
+            "",
+            "    def parents(self):",
+            f"        return {self._parents()}",
+            "",
+            "    def pull(self, g, keep):",
+            *self._pull(recorded=False),
+            "        if not keep:",
+            "            self.order = -self.order",
+            *([f"            {' = '.join(f'self.{k}' for k in kept)} = None"] if kept else []),
+            "        return edges",
+            "",
+            "    def pull_recorded(self, g):",
+            *self._pull(recorded=True),
+            "        return edges",
+        ]
+        return "\n".join(lines) + "\n"
+
+    def _parents(self) -> str:
+        if self.arguments == [self.primitive.sequence]:
+            return f"tuple(n for n in self.{self.arguments[0]}_node if n is not None)"
+        parts = [
+            f"*(self.{a}_node or ())" if a == self.primitive.sequence else f"self.{a}_node"
+            for a in self.arguments
+        ]
+        if len(parts) == 1:
+            return f"({parts[0]},)"
+        return f"tuple(n for n in ({', '.join(parts)}) if n is not None)"
+
+    def _pull(self, *, recorded: bool) -> list[str]:
+        lines = ["        g = g.filled(self.count)"] if self.primitive.multiple else []
+        calls = {a: self._rule_call(a, recorded) for a in self.arguments}
+        if self.arguments == [self.primitive.sequence]:
+            (a,) = self.arguments
+            return [
+                *lines,
+                "        edges = [",
+                f"            (n, r) for n, r in zip(self.{a}_node, {calls[a]}, strict=True)",
+                "            if n is not None",
+                "        ]",
+            ]
+        if len(self.arguments) == 1:
+            (a,) = self.arguments
+            return [*lines, f"        edges = ((self.{a}_node, {calls[a]}),)"]
+        if len(self.arguments) == 2 and self.primitive.sequence is None:
+            a, b = self.arguments
+            return [
+                *lines,
+                f"        {a}_node = self.{a}_node",
+                f"        {b}_node = self.{b}_node",
+                f"        if {b}_node is None:",
+                f"            edges = (({a}_node, {calls[a]}),)",
+                f"        elif {a}_node is None:",
+                f"            edges = (({b}_node, {calls[b]}),)",
+                "        else:",
+                f"            edges = (({a}_node, {calls[a]}), ({b}_node, {calls[b]}))",
+            ]
+        lines.append("        edges = []")
+        for a in self.arguments:
+            lines.append(f"        if self.{a}_node is not None:")
+            if a == self.primitive.sequence:
+                lines.append(f"            pairs = zip(self.{a}_node, {calls[a]}, strict=True)")
+                lines.append("            edges.extend((n, r) for n, r in pairs if n is not None)")
+            else:
+                lines.append(f"            edges.append((self.{a}_node, {calls[a]}))")
+        return lines
+
+    def _rule_call(self, argument: str, recorded: bool) -> str:
+        values = [
+            self._rule_value(argument, name, recorded)
+            for name in self.primitive.rules[argument].names
+        ]
+        return f"rule_{argument}({', '.join(values)})"
+
+    def _rule_value(self, argument: str, name: str, recorded: bool) -> str:
+        if name == "g":
+            return "g"
+        if name == "wanted":
+            return f"[n is not None for n in self.{argument}_node]"
+        if name.endswith("_shape") and name not in self.kept:
+            return f"self.{name}" if name in self.shapes else f"self.{argument}_node.shape"
+        if recorded and name == "y":
+            if self.primitive.multiple:
+                return "recorded_outputs(self)"
+            return "make(self.y_kept, self)"
+        if recorded and name in self.arguments:
+            return f"recorded(self.{name}_kept, self.{name}_node)"
+        return f"self.{name}_kept"
+
+
+# ---------------------------------------------------------------- called by generated code
+
+
+def observe(primitive: Primitive, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Record an operation while a special mode is on in some thread, perhaps this one."""
+    result = primitive.compiled.ordinary(*args, **kwargs)
+    state = thread_state
+    if not state.grad_enabled:
+        for item in result if isinstance(result, list | tuple) else (result,):
+            if item.__class__ is Tensor:
+                item._node = None
+    for observer in state.observers:
+        observer.recorded(primitive, (*args, *kwargs.values()), result)
+    return result
+
+
+def unwrap(sequence: Any) -> tuple[tuple[Node | None, ...] | None, Any, bool]:
+    """The nodes of the items (None if no item has one), their values, and if any is a Tensor."""
+    if sequence.__class__ in TENSORS:
+        sequence = tuple(sequence)
+    elif not isinstance(sequence, list | tuple):
+        if isinstance(sequence, np.ndarray):
+            return None, sequence, False
+        sequence = tuple(sequence)
+    nodes: list[Node | None] = []
+    values = []
+    found = False
+    for item in sequence:
+        if item.__class__ in TENSORS:
+            found = True
+            nodes.append(item._node)
+            values.append(item._data)
+        else:
+            nodes.append(None)
+            values.append(item)
+    tracked = any(node is not None for node in nodes)
+    return (tuple(nodes) if tracked else None), values, found
+
+
+def shapes_of(values: Any) -> list[tuple[int, ...]]:
+    """The shape of each item."""
+    return [np.shape(value) for value in values]
+
+
+def several(values: Any, node: Node | None) -> Any:
+    """The results of an operation with several, as Tensors in the container that NumPy uses."""
+    tensors = [
+        make(value, None if node is None else Output(node, index, value.shape, value.dtype))
+        if node is None or value.dtype.kind in "fc"
+        else value
+        for index, value in enumerate(as_value(value) for value in values)
+    ]
+    kind = type(values)
+    return kind._make(tensors) if hasattr(kind, "_make") else kind(tensors)
+
+
+def recorded(value: Any, node: Any) -> Any:
+    """An argument that was kept, as the Tensor that it came from."""
+    if isinstance(node, tuple):  # a sequence
+        return [recorded(v, n) for v, n in zip(value, node, strict=True)]
+    return value if node is None else make(value, node)
+
+
+def recorded_outputs(node: Any) -> list[Tensor]:
+    """The results of an operation with several, as the Tensors that it returned."""
+    return [
+        make(value, Output(node, index, value.shape, value.dtype))
+        if value.dtype.kind in "fc"
+        else value
+        for index, value in enumerate(as_value(value) for value in node.y_kept)
+    ]
+
+
+def check_dtype(primitive: Primitive, dtype: np.dtype) -> None:
+    """Raise `DtypeError` unless a result of this dtype can have a gradient."""
+    if dtype.kind not in "fc":
+        raise DtypeError(
+            f"{primitive.name}: the result has dtype {dtype}, through which no gradient can flow; "
+            "convert the arguments to numbers, or pass t.detach()"
+        )
+
+
+def explain(primitive: Primitive, error: Exception, values: tuple[Any, ...]) -> Exception:
+    """The same error, with the function's name and the shapes that it met."""
+    shapes = " and ".join(
+        str(shapes_of(v)) if isinstance(v, list | tuple) else str(np.shape(v)) for v in values
+    )
+    hint = ""
+    if primitive.name in ("matmul", "dot") and len(values) == 2:
+        first, second = (np.shape(v) for v in values)
+        if len(first) >= 1 and len(second) == 2 and first[-1] == second[-1]:
+            hint = "; transpose the second?"
+        elif (
+            len(first) == 2
+            and len(second) >= 1
+            and first[0] == second[-2 if len(second) > 1 else 0]
+        ):
+            hint = "; transpose the first?"
+    if isinstance(error, AutodiffError):
+        return error
+    message = f"{primitive.name}: arguments of shapes {shapes}: {error}{hint}"
+    return ShapeError(message) if type(error) is ValueError else type(error)(message)
+
+
+_HELPERS: dict[str, Any] = {
+    "FLOAT32": np.dtype(np.float32),
+    "FLOAT64": FLOAT64,
+    "Node": Node,
+    "TENSORS": TENSORS,
+    "Tensor": Tensor,
+    "as_value": as_value,
+    "check_dtype": check_dtype,
+    "explain": explain,
+    "float64": np.float64,
+    "make": make,
+    "mode": mode,
+    "ndarray": np.ndarray,
+    "new": new,
+    "next_order": next_order,
+    "np": np,
+    "observe": observe,
+    "recorded": recorded,
+    "recorded_outputs": recorded_outputs,
+    "several": several,
+    "shapes_of": shapes_of,
+    "store": store,
+    "unwrap": unwrap,
+}

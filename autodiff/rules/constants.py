@@ -1,0 +1,66 @@
+"""Functions without a derivative: tests, comparisons, positions, bits, information."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from autodiff.primitive import constant
+
+constant(  # comparisons and tests of elements
+    np.equal,
+    np.not_equal,
+    np.less,
+    np.less_equal,
+    np.greater,
+    np.greater_equal,
+    np.logical_and,
+    np.logical_or,
+    np.logical_xor,
+    np.logical_not,
+    np.isfinite,
+    np.isinf,
+    np.isnan,
+    np.isnat,
+    np.signbit,
+    np.spacing,
+    np.isneginf,
+    np.isposinf,
+    np.iscomplex,
+    np.isreal,
+    np.isclose,
+    np.allclose,
+    np.array_equal,
+    np.array_equiv,
+    np.isin,
+)
+constant(  # whole numbers and bits
+    np.bitwise_and,
+    np.bitwise_or,
+    np.bitwise_xor,
+    np.invert,
+    np.left_shift,
+    np.right_shift,
+    np.gcd,
+    np.lcm,
+)
+constant(np.all, np.any)
+constant(  # positions
+    np.argmax,
+    np.argmin,
+    np.nanargmax,
+    np.nanargmin,
+    np.argsort,
+    np.argpartition,
+    np.lexsort,
+    np.argwhere,
+    np.nonzero,
+    np.flatnonzero,
+    np.count_nonzero,
+    np.searchsorted,
+    np.digitize,
+)
+constant(np.shape, np.ndim, np.size, np.iscomplexobj, np.isrealobj)  # information
+constant(np.result_type, np.can_cast, np.min_scalar_type, np.common_type)
+constant(np.shares_memory, np.may_share_memory)
+constant(np.array2string, np.array_repr, np.array_str)
+constant(np.save, np.savetxt, np.savez, np.savez_compressed)

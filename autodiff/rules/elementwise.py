@@ -1,0 +1,334 @@
+"""Ufuncs: arithmetic, powers, exponentials, trigonometry, rounding.
+
+Sources of the formulas: the differentiation tables of Abramowitz and Stegun, chapters 4 and 6,
+unless a line says otherwise. Conventions at ties and kinks: equal arguments of `maximum` share
+the cotangent equally, so that max(x, x) has slope 1; ``abs`` has slope 0 at 0, and so has `hypot`.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from autodiff.domains import Draw, above, between, cases, integers, nonzero, real
+from autodiff.domains import positive as positive_numbers
+from autodiff.primitive import composite, primitive
+
+LN2 = math.log(2)
+LN10 = math.log(10)
+
+
+def conj(x: Any) -> Any:
+    """The conjugate; a real array is not copied."""
+    return np.conjugate(x) if np.iscomplexobj(x) else x
+
+
+def zero(g: Any) -> Any:
+    """The cotangent of an argument on which the result depends in steps only."""
+    return np.zeros_like(g)
+
+
+def over(a: Any, b: Any) -> Any:
+    """``a / b``, and 0 where `b` is 0."""
+    return np.where(b == 0, 0, a) / np.where(b == 0, 1, b)
+
+
+# ---------------------------------------------------------------- arithmetic
+
+add = primitive(
+    np.add,
+    forward="a + b",
+    a=lambda g: g,
+    b=lambda g: g,
+    domain=real,
+    operators=("__add__", "__radd__"),
+)
+subtract = primitive(
+    np.subtract,
+    forward="a - b",
+    a=lambda g: g,
+    b=lambda g: -g,
+    domain=real,
+    operators=("__sub__", "__rsub__"),
+)
+multiply = primitive(
+    np.multiply,
+    forward="a * b",
+    a=lambda g, b: g * b,
+    b=lambda g, a: g * a,
+    domain=real,
+    points=[0.0],
+    operators=("__mul__", "__rmul__"),
+)
+divide = primitive(
+    np.divide,
+    forward="a / b",
+    a=lambda g, b: g / b,
+    b=lambda g, y, b: -g * y / b,
+    domain=(real, nonzero),
+    operators=("__truediv__", "__rtruediv__"),
+)
+negative = primitive(np.negative, forward="-x", x=lambda g: -g, domain=real, operators=("__neg__",))
+positive = primitive(np.positive, forward="+x", x=lambda g: g, domain=real, operators=("__pos__",))
+reciprocal = primitive(np.reciprocal, x=lambda g, y: -g * y * y, domain=nonzero)
+square = primitive(
+    np.square, forward="x * x", x=lambda g, x: g * (x + x), domain=real, points=[0.0]
+)
+
+
+# ---------------------------------------------------------------- powers and roots
+
+
+def _power(a: Any, b: Any) -> Any:
+    # Products are hundreds of times faster than the general power.
+    if b.__class__ is int:
+        if b == 2:
+            return a * a
+        if b == 3:
+            return a * a * a
+    return a**b
+
+
+def _power_base(g: Any, a: Any, b: Any) -> Any:
+    if b.__class__ is int or b.__class__ is float:
+        if b == 0:
+            return np.zeros_like(g)
+        if b == 2:
+            return g * (a + a)
+        return g if b == 1 else g * (b * a ** (b - 1))
+    # a**(b - 1) does not exist for a = b = 0, where the slope is 0 like everywhere on b = 0.
+    flat = b == 0
+    return g * (b * np.where(flat, 1, a) ** np.where(flat, 1, b - 1))
+
+
+def _power_exponent(g: Any, y: Any, a: Any) -> Any:
+    return g * y * np.log(np.where(a == 0, 1, a))  # 0**b is flat in b > 0
+
+
+def _powers(d: Draw) -> Any:
+    first, second = d.broadcastable(2)
+    if d.flag():
+        return (d.array(first, positive_numbers), d.array(second, real)), {}
+    if d.flag():
+        return (d.array(first, nonzero), d.choice((2, 3, 0, 1, -1, -2))), {}
+    return (d.array(first, real), d.choice((2, 3, 4, 1, 2.0))), {}
+
+
+power = primitive(
+    np.power,
+    forward=_power,
+    a=_power_base,
+    b=_power_exponent,
+    domain=cases(_powers),
+    operators=("__pow__", "__rpow__"),
+)
+sqrt = primitive(np.sqrt, x=lambda g, y: g / (y + y), domain=positive_numbers)
+cbrt = primitive(np.cbrt, x=lambda g, y: g / (3 * y * y), domain=nonzero)
+hypot = primitive(
+    np.hypot,
+    a=lambda g, y, a: g * over(a, y),
+    b=lambda g, y, b: g * over(b, y),
+    domain=nonzero,
+)
+
+
+@composite(np.float_power, domain=(positive_numbers, real))
+def float_power(a: Any, b: Any) -> Any:
+    """The power in at least float64."""
+    kind = np.result_type(*(v.dtype if hasattr(v, "dtype") else v for v in (a, b)), np.float64)
+    wide = [v.astype(kind) if hasattr(v, "astype") else kind.type(v) for v in (a, b)]
+    return np.power(*wide)
+
+
+# ---------------------------------------------------------------- exponentials and logarithms
+
+exp = primitive(np.exp, x=lambda g, y: g * y, domain=real)
+exp2 = primitive(np.exp2, x=lambda g, y: g * (y * LN2), domain=real)
+expm1 = primitive(np.expm1, x=lambda g, y: g * (y + 1), domain=real, points=[0.0])
+log = primitive(np.log, x=lambda g, x: g / x, domain=positive_numbers)
+log2 = primitive(np.log2, x=lambda g, x: g / (x * LN2), domain=positive_numbers)
+log10 = primitive(np.log10, x=lambda g, x: g / (x * LN10), domain=positive_numbers)
+log1p = primitive(np.log1p, x=lambda g, x: g / (1 + x), domain=above(-1), points=[0.0])
+logaddexp = primitive(
+    np.logaddexp,
+    a=lambda g, y, a: g * np.exp(a - y),
+    b=lambda g, y, b: g * np.exp(b - y),
+    domain=real,
+)
+logaddexp2 = primitive(
+    np.logaddexp2,
+    a=lambda g, y, a: g * np.exp2(a - y),
+    b=lambda g, y, b: g * np.exp2(b - y),
+    domain=real,
+)
+
+# ---------------------------------------------------------------- trigonometry
+
+sin = primitive(np.sin, x=lambda g, x: g * np.cos(x), domain=real, points=[0.0])
+cos = primitive(np.cos, x=lambda g, x: -g * np.sin(x), domain=real, points=[0.0])
+tan = primitive(np.tan, x=lambda g, y: g * (1 + y * y), domain=between(-1.2, 1.2), points=[0.0])
+arcsin = primitive(np.arcsin, x=lambda g, x: g / np.sqrt(1 - x * x), domain=between(-0.95, 0.95))
+arccos = primitive(np.arccos, x=lambda g, x: -g / np.sqrt(1 - x * x), domain=between(-0.95, 0.95))
+arctan = primitive(np.arctan, x=lambda g, x: g / (1 + x * x), domain=real, points=[0.0])
+arctan2 = primitive(
+    np.arctan2,
+    a=lambda g, a, b: g * b / (a * a + b * b),
+    b=lambda g, a, b: -g * a / (a * a + b * b),
+    domain=(nonzero, nonzero),
+)
+sinh = primitive(np.sinh, x=lambda g, x: g * np.cosh(x), domain=real, points=[0.0])
+cosh = primitive(np.cosh, x=lambda g, x: g * np.sinh(x), domain=real, points=[0.0])
+tanh = primitive(np.tanh, x=lambda g, y: g * (1 - y * y), domain=real, points=[0.0])
+arcsinh = primitive(np.arcsinh, x=lambda g, x: g / np.sqrt(1 + x * x), domain=real, points=[0.0])
+arccosh = primitive(
+    np.arccosh, x=lambda g, x: g / (np.sqrt(x - 1) * np.sqrt(x + 1)), domain=above(1)
+)
+arctanh = primitive(np.arctanh, x=lambda g, x: g / (1 - x * x), domain=between(-0.9, 0.9))
+deg2rad = primitive(np.deg2rad, x=lambda g: g * (math.pi / 180), domain=real)
+radians = primitive(np.radians, x=lambda g: g * (math.pi / 180), domain=real)
+rad2deg = primitive(np.rad2deg, x=lambda g: g * (180 / math.pi), domain=real)
+degrees = primitive(np.degrees, x=lambda g: g * (180 / math.pi), domain=real)
+
+# ---------------------------------------------------------------- complex numbers
+
+conjugate = primitive(np.conjugate, x=lambda g: conj(g), domain=real)
+
+
+def _sign(g: Any, y: Any, x: Any) -> Any:
+    if not np.iscomplexobj(x):
+        return zero(g)
+    # d(x/|x|) = (dx - y Re(conj(y) dx)) / |x|
+    return over(g - conj(y) * np.real(g * y), np.abs(x))
+
+
+sign = primitive(np.sign, x=_sign, domain=nonzero)
+absolute = primitive(
+    np.absolute,
+    x=lambda g, x: g * conj(np.sign(x)),
+    domain=nonzero,
+    kinks=[0.0],
+    operators=("__abs__",),
+)
+fabs = primitive(np.fabs, x=lambda g, x: g * np.sign(x), domain=nonzero, kinks=[0.0])
+
+# ---------------------------------------------------------------- choosing between two
+
+
+def _share(g: Any, wins: Any, ties: Any) -> Any:
+    """The cotangent of an argument that wins here and ties there."""
+    if np.any(ties):
+        return g * (wins + g.dtype.type(0.5) * ties)
+    return g * wins
+
+
+def _distinct_or_equal(d: Draw) -> Any:
+    first, second = d.broadcastable(2)
+    a = d.array(first, real)
+    b = d.array(second, real)
+    close = np.abs(a - b) < 0.1  # too near for numerical differences
+    return (a, b if not np.any(close) else b + 5), {}
+
+
+maximum = primitive(
+    np.maximum,
+    a=lambda g, a, b: _share(g, a > b, a == b),
+    b=lambda g, a, b: _share(g, b > a, a == b),
+    domain=cases(_distinct_or_equal),
+    kinks=[1.0],
+)
+minimum = primitive(
+    np.minimum,
+    a=lambda g, a, b: _share(g, a < b, a == b),
+    b=lambda g, a, b: _share(g, b < a, a == b),
+    domain=cases(_distinct_or_equal),
+    kinks=[1.0],
+)
+fmax = primitive(
+    np.fmax,
+    a=lambda g, a, b: _share(g, (a > b) | np.isnan(b), a == b),
+    b=lambda g, a, b: _share(g, (b > a) | np.isnan(a), a == b),
+    domain=cases(_distinct_or_equal),
+    kinks=[1.0],
+)
+fmin = primitive(
+    np.fmin,
+    a=lambda g, a, b: _share(g, (a < b) | np.isnan(b), a == b),
+    b=lambda g, a, b: _share(g, (b < a) | np.isnan(a), a == b),
+    domain=cases(_distinct_or_equal),
+    kinks=[1.0],
+)
+heaviside = primitive(
+    np.heaviside, a=lambda g: zero(g), b=lambda g, a: g * (a == 0), domain=(nonzero, real)
+)
+
+
+def _same_sign(a: Any, b: Any) -> Any:
+    return np.where(np.signbit(a) == np.signbit(b), 1.0, -1.0)
+
+
+copysign = primitive(
+    np.copysign,
+    a=lambda g, a, b: g * _same_sign(a, b),
+    b=lambda g: zero(g),
+    domain=(nonzero, nonzero),
+)
+
+# ---------------------------------------------------------------- rounding and remainders
+
+
+def _quotients(d: Draw) -> Any:
+    first, second = d.broadcastable(2)
+    b = d.array(second, nonzero)
+    whole = d.array(np.broadcast_shapes(first, second), integers(-2, 2))
+    part = d.array(np.broadcast_shapes(first, second), between(0.2, 0.8))
+    return (b * (whole + part), b), {}
+
+
+between_integers = cases(
+    lambda d: (
+        ((s := d.shape()), d.array(s, integers(-2, 2)) + d.array(s, between(0.2, 0.8)))[1:],
+        {},
+    )
+)
+floor = primitive(np.floor, x=lambda g: zero(g), domain=between_integers)
+ceil = primitive(np.ceil, x=lambda g: zero(g), domain=between_integers)
+trunc = primitive(np.trunc, x=lambda g: zero(g), domain=between_integers)
+rint = primitive(np.rint, x=lambda g: zero(g), domain=between(0.6, 1.4))
+floor_divide = primitive(
+    np.floor_divide,
+    forward="a // b",
+    a=lambda g: zero(g),
+    b=lambda g: zero(g),
+    domain=cases(_quotients),
+    operators=("__floordiv__", "__rfloordiv__"),
+)
+remainder = primitive(
+    np.remainder,
+    forward="a % b",
+    a=lambda g: g,
+    b=lambda g, a, b: -g * np.floor(a / b),
+    domain=cases(_quotients),
+    operators=("__mod__", "__rmod__"),
+)
+fmod = primitive(
+    np.fmod, a=lambda g: g, b=lambda g, a, b: -g * np.trunc(a / b), domain=cases(_quotients)
+)
+nextafter = primitive(np.nextafter, a=lambda g: g, b=lambda g: zero(g), domain=(real, real))
+modf = primitive(
+    np.modf,
+    multiple=True,
+    x=lambda g: g[0] if g[0] is not None else zero(g[1]),
+    domain=between_integers,
+)
+frexp = primitive(
+    np.frexp, multiple=True, x=lambda g, y: np.ldexp(g[0], -y[1]), domain=between(0.55, 0.95)
+)
+ldexp = primitive(np.ldexp, a=lambda g, b: np.ldexp(g, b), b=None, domain=(real, integers(-3, 3)))
+
+
+@composite(np.divmod, domain=cases(_quotients))
+def divmod(a: Any, b: Any) -> Any:
+    """The whole quotient, which has slope zero, and the remainder."""
+    return np.floor_divide(a, b), np.remainder(a, b)

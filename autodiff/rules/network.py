@@ -1,0 +1,163 @@
+"""Functions that networks are made of and NumPy lacks; public as ``autodiff.functions``.
+
+Each is one primitive, because that is faster than its composition and stable where the
+composition is not. They take arrays and tensors alike, and return what they were given.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from autodiff.domains import Call, Draw, cases, nonzero, real
+from autodiff.errors import ShapeError
+from autodiff.primitive import primitive
+from autodiff.shapes import restore_axes
+
+__all__ = [
+    "cross_entropy",
+    "log_softmax",
+    "logsumexp",
+    "relu",
+    "sigmoid",
+    "softmax",
+    "softplus",
+    "softsign",
+]
+
+
+@primitive(x=lambda g, y: g * (y > 0), domain=nonzero)
+def relu(x: Any) -> Any:
+    """``max(x, 0)``, with slope 0 at 0.
+
+    >>> relu(np.array([-1.0, 0.0, 2.0]))
+    array([0., 0., 2.])
+    """
+    return np.maximum(x, np.zeros((), np.asarray(x).dtype))
+
+
+@primitive(x=lambda g, y: g * (y * (1 - y)), domain=real, points=[0.0])
+def sigmoid(x: Any) -> Any:
+    """The logistic function ``1 / (1 + exp(-x))``, without overflow.
+
+    >>> float(sigmoid(np.float64(-1000.0)))
+    0.0
+    """
+    half = x * 0.5
+    return np.tanh(half) * 0.5 + 0.5
+
+
+@primitive(x=lambda g, x: g * sigmoid(x), domain=real, points=[0.0])
+def softplus(x: Any) -> Any:
+    """``log(1 + exp(x))``, without overflow.
+
+    >>> float(softplus(np.float64(1000.0)))
+    1000.0
+    """
+    return np.logaddexp(x, np.zeros((), np.asarray(x).dtype))
+
+
+@primitive(x=lambda g, x: g / (1 + np.abs(x)) ** 2, domain=nonzero, kinks=[0.0])
+def softsign(x: Any) -> Any:
+    """``x / (1 + |x|)``.
+
+    >>> softsign(np.array([-1.0, 3.0]))
+    array([-0.5 ,  0.75])
+    """
+    return x / (1 + np.abs(x))
+
+
+def _rows(d: Draw) -> Call:
+    x = d.array(min_dims=1, min_side=1)
+    return (x,), {"axis": d.axis(x.ndim)}
+
+
+def _rows_or_all(d: Draw) -> Call:
+    (x,), options = _rows(d)
+    return (x,), {"axis": d.choice((options["axis"], None)), "keepdims": d.flag()}
+
+
+@primitive(
+    x=lambda g, y, x, axis, keepdims: (
+        restore_axes(g, axis, keepdims) * np.exp(x - restore_axes(y, axis, keepdims))
+    ),
+    domain=cases(_rows_or_all),
+)
+def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """``log(sum(exp(x)))`` over `axis`, without overflow.
+
+    >>> float(logsumexp(np.array([1000.0, 1000.0])) - 1000)  # doctest: +ELLIPSIS
+    0.69314718...
+    """
+    top = np.max(x, axis=axis, keepdims=True)
+    top = np.where(np.isfinite(top), top, 0)
+    total = np.log(np.sum(np.exp(x - top), axis=axis, keepdims=True)) + top
+    return total if keepdims else np.squeeze(total, axis)
+
+
+def _softmax_rule(g: Any, y: Any, axis: int) -> Any:
+    return y * (g - np.sum(g * y, axis=axis, keepdims=True))
+
+
+@primitive(x=_softmax_rule, domain=cases(_rows))
+def softmax(x: Any, axis: int = -1) -> Any:
+    """``exp(x) / sum(exp(x))`` along `axis`, without overflow.
+
+    >>> softmax(np.array([1000.0, 1000.0]))
+    array([0.5, 0.5])
+    """
+    shifted = np.exp(x - np.max(x, axis=axis, keepdims=True))
+    shifted /= np.sum(shifted, axis=axis, keepdims=True)
+    return shifted
+
+
+@primitive(
+    x=lambda g, y, axis: g - np.exp(y) * np.sum(g, axis=axis, keepdims=True), domain=cases(_rows)
+)
+def log_softmax(x: Any, axis: int = -1) -> Any:
+    """``x - logsumexp(x)`` along `axis`.
+
+    >>> log_softmax(np.array([0.0, -1e4]))
+    array([     0., -10000.])
+    """
+    shifted = x - np.max(x, axis=axis, keepdims=True)
+    shifted -= np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True))
+    return shifted
+
+
+def _cross_entropy_rule(g: Any, logits: Any, labels: Any) -> Any:
+    slope = softmax(logits)
+    count = len(labels)
+    hit = np.zeros(logits.shape, logits.dtype)
+    hit[np.arange(count), labels] = 1
+    return (slope - hit) * (g / count)
+
+
+def _labelled(d: Draw) -> Call:
+    rows, classes = d.integer(1, 4), d.integer(1, 4)
+    logits = d.array((rows, classes))
+    return (logits, np.array([d.integer(0, classes - 1) for _ in range(rows)])), {}
+
+
+@primitive(logits=_cross_entropy_rule, labels=None, domain=cases(_labelled))
+def cross_entropy(logits: Any, labels: Any) -> Any:
+    """The mean over rows of ``logsumexp(logits) - logits[label]``.
+
+    Arguments:
+        logits: shape (rows, classes).
+        labels: shape (rows,), whole numbers from 0 to classes - 1.
+
+    >>> float(cross_entropy(np.zeros((2, 4)), np.array([0, 3])))  # doctest: +ELLIPSIS
+    1.38629436...
+    """
+    labels = np.asarray(labels)
+    if np.ndim(logits) != 2 or labels.shape != logits.shape[:1]:
+        raise ShapeError(
+            f"cross_entropy: logits of shape (rows, classes) and labels of shape (rows,) are "
+            f"needed, not {np.shape(logits)} and {labels.shape}"
+        )
+    top = np.max(logits, axis=1, keepdims=True)
+    shifted = logits - top
+    picked = shifted[np.arange(len(labels)), labels]
+    return np.mean(np.log(np.sum(np.exp(shifted), axis=1)) - picked)

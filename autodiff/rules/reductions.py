@@ -1,0 +1,306 @@
+"""Reductions and running reductions: sums, products, extrema, moments.
+
+A rule returns its cotangent with the reduced axes at length 1; the walk spreads it out.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from autodiff.domains import Call, Draw, cases
+from autodiff.primitive import composite, primitive
+from autodiff.shapes import normalize_axes, restore_axes
+
+
+def _reduction(d: Draw, *, empty: bool = True, distinct: bool = False) -> Call:
+    shape = d.shape(min_side=0 if empty else 1)
+    x = d.distinct(shape) if distinct else d.array(shape)
+    axis = d.axes(x.ndim)
+    if not empty and axis == ():
+        axis = None
+    return (x,), {"axis": axis, "keepdims": d.flag()}
+
+
+def _masked(g: Any, where: Any) -> Any:
+    return g if where is True else np.where(where, g, 0)
+
+
+def _count(shape: tuple[int, ...], axis: Any, where: Any = True) -> Any:
+    """How many elements each result of a reduction combines."""
+    if where is True:
+        return math.prod(shape[axis] for axis in normalize_axes(axis, len(shape)))
+    return np.sum(np.broadcast_to(where, shape), axis=axis, keepdims=True)
+
+
+# ---------------------------------------------------------------- sums and means
+
+sum = primitive(
+    np.sum,
+    signature="x, axis=None, dtype=None, out=None, keepdims=False, initial=0, where=True",
+    forward="np.add.reduce(x, axis, dtype, None, keepdims, initial, where)",
+    x=lambda g, axis, keepdims, where: _masked(restore_axes(g, axis, keepdims), where),
+    domain=cases(_reduction),
+)
+
+
+def _mean(x: Any, axis: Any, dtype: Any, out: Any, keepdims: bool, where: Any) -> Any:
+    if where is True and dtype is None and getattr(x, "dtype", None) in (np.float32, np.float64):
+        count = _count(x.shape, axis)
+        if count:
+            total: Any = np.add.reduce(x, axis=axis, keepdims=keepdims)
+            return total / x.dtype.type(count)
+    return np.mean(x, axis=axis, dtype=dtype, keepdims=keepdims, where=where)
+
+
+mean = primitive(
+    np.mean,
+    signature="x, axis=None, dtype=None, out=None, keepdims=False, *, where=True",
+    forward=_mean,
+    x=lambda g, x_shape, axis, keepdims, where: _masked(
+        restore_axes(g, axis, keepdims) / _count(x_shape, axis, where), where
+    ),
+    domain=cases(lambda d: _reduction(d, empty=False)),
+)
+
+
+def _var(
+    x: Any, axis: Any, dtype: Any, out: Any, ddof: Any, keepdims: bool, where: Any, mean: Any,
+    correction: Any,
+) -> Any:  # fmt: skip
+    return np.var(x, axis, dtype, None, _ddof(ddof, correction), keepdims, where=where)
+
+
+def _std(
+    x: Any, axis: Any, dtype: Any, out: Any, ddof: Any, keepdims: bool, where: Any, mean: Any,
+    correction: Any,
+) -> Any:  # fmt: skip
+    return np.std(x, axis, dtype, None, _ddof(ddof, correction), keepdims, where=where)
+
+
+def _ddof(ddof: Any, correction: Any) -> Any:
+    return ddof if correction is None else correction
+
+
+def _deviation(x: Any, axis: Any, ddof: Any, where: Any, correction: Any) -> Any:
+    """(x - mean) / (count - ddof), conjugated."""
+    centred = x - np.mean(x, axis=axis, keepdims=True, where=where)
+    if np.iscomplexobj(x):
+        centred = np.conjugate(centred)
+    divisor = _count(np.shape(x), axis, where) - _ddof(ddof, correction)
+    return _masked(centred / divisor, where)
+
+
+_MOMENT = (
+    "x, axis=None, dtype=None, out=None, ddof=0, keepdims=False, *, where=True, mean=None, "
+    "correction=None"
+)
+
+
+def _moment(d: Draw) -> Call:
+    x = d.distinct(d.shape(min_dims=1, min_side=2))
+    axis = d.choice((None, 0, -1))
+    return (x,), {"axis": axis, "keepdims": d.flag(), "ddof": d.choice((0, 1))}
+
+
+var = primitive(
+    np.var,
+    signature=_MOMENT,
+    forward=_var,
+    x=lambda g, x, axis, keepdims, ddof, where, correction: (
+        restore_axes(2 * g, axis, keepdims) * _deviation(x, axis, ddof, where, correction)
+    ),
+    domain=cases(_moment),
+)
+
+
+def _std_rule(
+    g: Any, y: Any, x: Any, axis: Any, keepdims: bool, ddof: Any, where: Any, correction: Any
+) -> Any:
+    scaled = np.where(y == 0, 0, g) / np.where(y == 0, 1, y)  # like a norm, flat at 0
+    return restore_axes(scaled, axis, keepdims) * _deviation(x, axis, ddof, where, correction)
+
+
+std = primitive(np.std, signature=_MOMENT, forward=_std, x=_std_rule, domain=cases(_moment))
+
+# ---------------------------------------------------------------- products
+
+
+def _axis_last(x: Any, axes: tuple[int, ...]) -> Any:
+    """`x` with `axes` flattened into one last axis."""
+    kept = [axis for axis in range(len(x.shape)) if axis not in axes]
+    moved = np.transpose(x, (*kept, *axes))
+    return np.reshape(moved, (*(x.shape[axis] for axis in kept), -1))
+
+
+def _axis_back(x: Any, shape: tuple[int, ...], axes: tuple[int, ...]) -> Any:
+    """Undo `_axis_last` for an original of this shape."""
+    kept = [axis for axis in range(len(shape)) if axis not in axes]
+    order = (*kept, *axes)
+    moved = np.reshape(x, tuple(shape[axis] for axis in order))
+    return np.transpose(moved, tuple(np.argsort(order).tolist()))
+
+
+def _others(x: Any) -> Any:
+    """For each element, the product of the other elements along the last axis."""
+    columns = [x[..., index] for index in range(x.shape[-1])]
+    before = [np.ones_like(columns[0])]
+    for column in columns[:-1]:
+        before.append(before[-1] * column)
+    after = [np.ones_like(columns[0])]
+    for column in columns[:0:-1]:
+        after.append(after[-1] * column)
+    return np.stack([b * a for b, a in zip(before, reversed(after), strict=True)], axis=-1)
+
+
+def _prod_rule(g: Any, y: Any, x: Any, axis: Any, keepdims: bool, where: Any) -> Any:
+    g = restore_axes(g, axis, keepdims)
+    if where is not True:
+        x = np.where(where, x, 1)
+    if np.all(x != 0):
+        return _masked(g * restore_axes(y, axis, keepdims) / x, where)
+    axes = normalize_axes(axis, len(x.shape))
+    others = _axis_back(_others(_axis_last(x, axes)), x.shape, axes)
+    return _masked(g * others, where)
+
+
+def _product(d: Draw) -> Call:
+    args, kwargs = _reduction(d, empty=False)
+    x = args[0].copy()
+    if x.size and d.flag():
+        x.flat[d.integer(0, x.size - 1)] = 0
+    if x.size and d.flag():
+        x.flat[d.integer(0, x.size - 1)] = 0
+    return (x,), kwargs
+
+
+prod = primitive(
+    np.prod,
+    signature="x, axis=None, dtype=None, out=None, keepdims=False, initial=1, where=True",
+    forward="np.multiply.reduce(x, axis, dtype, None, keepdims, initial, where)",
+    x=_prod_rule,
+    domain=cases(_product),
+)
+
+# ---------------------------------------------------------------- extrema
+
+
+def _extremum_rule(g: Any, y: Any, x: Any, axis: Any, keepdims: bool) -> Any:
+    ties = x == restore_axes(y, axis, keepdims)
+    count = np.sum(ties, axis=axis, keepdims=True)
+    g = restore_axes(g, axis, keepdims)
+    return (g if np.all(count == 1) else g / count.astype(g.dtype)) * ties
+
+
+def _extremum(d: Draw) -> Call:
+    return _reduction(d, empty=False, distinct=True)
+
+
+_max = primitive(
+    np.maximum.reduce,
+    name="max",
+    signature="x, axis=None, keepdims=False",
+    forward="np.maximum.reduce(x, axis, None, None, keepdims)",
+    x=_extremum_rule,
+    domain=cases(_extremum),
+    kinks=[1.0],
+)
+_min = primitive(
+    np.minimum.reduce,
+    name="min",
+    signature="x, axis=None, keepdims=False",
+    forward="np.minimum.reduce(x, axis, None, None, keepdims)",
+    x=_extremum_rule,
+    domain=cases(_extremum),
+    kinks=[1.0],
+)
+
+
+@composite(np.max, domain=cases(_extremum), kinks=[1.0])
+def max(
+    a: Any,
+    axis: Any = None,
+    out: Any = None,
+    keepdims: bool = False,
+    initial: Any = None,
+    where: Any = True,
+) -> Any:
+    """The maximum; equal elements share the gradient equally."""
+    if where is not True:
+        a = np.where(where, a, -np.inf if initial is None else initial)
+    y = _max(a, axis, keepdims)
+    return y if initial is None else np.maximum(y, initial)
+
+
+@composite(np.min, domain=cases(_extremum), kinks=[1.0])
+def min(
+    a: Any,
+    axis: Any = None,
+    out: Any = None,
+    keepdims: bool = False,
+    initial: Any = None,
+    where: Any = True,
+) -> Any:
+    """The minimum; equal elements share the gradient equally."""
+    if where is not True:
+        a = np.where(where, a, np.inf if initial is None else initial)
+    y = _min(a, axis, keepdims)
+    return y if initial is None else np.minimum(y, initial)
+
+
+# ---------------------------------------------------------------- running sums and products
+
+
+def _running(d: Draw) -> Call:
+    x = d.array(d.shape(min_dims=1))
+    return (x,), {"axis": None if d.flag() else d.axis(x.ndim)}
+
+
+def _cumsum_rule(g: Any, x_shape: tuple[int, ...], axis: int | None) -> Any:
+    along = 0 if axis is None else axis
+    return np.reshape(np.flip(np.cumsum(np.flip(g, along), along), along), x_shape)
+
+
+cumsum = primitive(
+    np.cumsum,
+    signature="x, axis=None, dtype=None, out=None",
+    forward=lambda x, axis, dtype, out: np.cumsum(x, axis, dtype),
+    x=_cumsum_rule,
+    domain=cases(_running),
+)
+
+
+def _cumprod_rule(g: Any, y: Any, x: Any, axis: int | None) -> Any:
+    if axis is None:
+        return np.reshape(_cumprod_rule(g, y, np.reshape(x, -1), 0), x.shape)
+    if np.all(x != 0):
+        return np.flip(np.cumsum(np.flip(g * y, axis), axis), axis) / x
+    # With zeros: dL/dx_k = (x_0 ... x_{k-1}) S_k, where S_k = g_k + x_{k+1} S_{k+1}.
+    g, x = (np.moveaxis(v, axis, -1) for v in (g, x))
+    length = x.shape[-1]
+    before = [np.ones_like(x[..., 0])]
+    for k in range(length - 1):
+        before.append(before[-1] * x[..., k])
+    sums = [g[..., length - 1]]
+    for k in range(length - 2, -1, -1):
+        sums.append(g[..., k] + x[..., k + 1] * sums[-1])
+    slopes = [b * s for b, s in zip(before, reversed(sums), strict=True)]
+    return np.moveaxis(np.stack(slopes, axis=-1), -1, axis)
+
+
+def _running_product(d: Draw) -> Call:
+    x = d.array(d.shape(min_dims=1, min_side=1)).copy()
+    if d.flag():
+        x.flat[d.integer(0, x.size - 1)] = 0
+    return (x,), {"axis": None if d.flag() else d.axis(x.ndim)}
+
+
+cumprod = primitive(
+    np.cumprod,
+    signature="x, axis=None, dtype=None, out=None",
+    forward=lambda x, axis, dtype, out: np.cumprod(x, axis, dtype),
+    x=_cumprod_rule,
+    domain=cases(_running_product),
+)

@@ -1,0 +1,510 @@
+"""Shapes, order, joining, splitting, copies: functions that only move elements."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import accumulate, pairwise
+from typing import Any
+
+import numpy as np
+
+from autodiff.domains import Call, Draw, cases
+from autodiff.primitive import composite, plain, primitive
+from autodiff.shapes import normalize_axes
+from autodiff.tensor import as_tensor, as_value, make
+
+# ---------------------------------------------------------------- another shape
+
+
+def _reshaped(d: Draw) -> Call:
+    x = d.array()
+    sides = list(x.shape)
+    shapes = [(-1,), (x.size,), (1, *sides), (*sides, 1), tuple(reversed(sides))]
+    return (x, d.choice(shapes[1:] if x.size == 0 else shapes)), {"order": d.choice("CF")}
+
+
+reshape = primitive(
+    np.reshape,
+    signature="x, shape, order='C', *, copy=None",
+    forward=lambda x, shape, order, copy: np.reshape(x, shape, order),
+    x=lambda g, x_shape, order: np.reshape(g, x_shape, order),
+    domain=cases(_reshaped),
+)
+ravel = primitive(
+    np.ravel,
+    signature="x, order='C'",
+    x=lambda g, x_shape, order: np.reshape(g, x_shape, order),
+    domain=cases(lambda d: ((d.array(),), {"order": d.choice("CF")})),
+)
+
+
+def _inverse(axes: Sequence[int]) -> tuple[int, ...]:
+    return tuple(np.argsort([axis % len(axes) for axis in axes]).tolist())
+
+
+def _transposed(d: Draw) -> Call:
+    x = d.array()
+    order = list(range(x.ndim))
+    if x.ndim > 1 and d.flag():
+        order.append(order.pop(d.integer(0, x.ndim - 1)))
+        return (x, tuple(order)), {}
+    return (x,), {}
+
+
+transpose = primitive(
+    np.transpose,
+    signature="x, axes=None",
+    x=lambda g, axes: np.transpose(g, None if axes is None else _inverse(axes)),
+    domain=cases(_transposed),
+)
+swapaxes = primitive(
+    np.swapaxes,
+    signature="x, axis1, axis2",
+    x=lambda g, axis1, axis2: np.swapaxes(g, axis1, axis2),
+    domain=cases(lambda d: (((x := d.array(min_dims=1)), d.axis(x.ndim), d.axis(x.ndim)), {})),
+)
+moveaxis = primitive(
+    np.moveaxis,
+    signature="x, source, destination",
+    x=lambda g, source, destination: np.moveaxis(g, destination, source),
+    domain=cases(lambda d: (((x := d.array(min_dims=1)), d.axis(x.ndim), d.axis(x.ndim)), {})),
+)
+
+
+@composite(np.rollaxis, domain=cases(lambda d: (((x := d.array(min_dims=1)), d.axis(x.ndim)), {})))
+def rollaxis(a: Any, axis: int, start: int = 0) -> Any:
+    """An axis rolled backwards to `start`."""
+    (axis,), ndim = normalize_axes(axis, a.ndim), a.ndim
+    start = start + ndim if start < 0 else start
+    return np.moveaxis(a, axis, start - 1 if axis < start else start)
+
+
+expand_dims = primitive(
+    np.expand_dims,
+    signature="x, axis",
+    x=lambda g, x_shape: np.reshape(g, x_shape),
+    domain=cases(lambda d: (((x := d.array()), d.axis(x.ndim + 1)), {})),
+)
+squeeze = primitive(
+    np.squeeze,
+    signature="x, axis=None",
+    x=lambda g, x_shape: np.reshape(g, x_shape),
+    domain=cases(lambda d: ((d.array((*d.shape(max_dims=2), 1)),), {"axis": d.choice((None, -1))})),
+)
+
+
+@composite(np.matrix_transpose, domain=cases(lambda d: ((d.array(min_dims=2),), {})))
+def matrix_transpose(x: Any) -> Any:
+    """The last two axes exchanged."""
+    return np.swapaxes(x, -1, -2)
+
+
+def _each(function: Any, arrays: Any) -> Any:
+    return function(arrays[0]) if len(arrays) == 1 else tuple(function(a) for a in arrays)
+
+
+def _any_array(d: Draw) -> Call:
+    return (d.array(),), {}
+
+
+@composite(np.atleast_1d, domain=cases(_any_array))
+def atleast_1d(*arrays: Any) -> Any:
+    """At least one dimension."""
+    return _each(lambda a: a if np.ndim(a) else np.reshape(a, 1), arrays)
+
+
+@composite(np.atleast_2d, domain=cases(_any_array))
+def atleast_2d(*arrays: Any) -> Any:
+    """At least two dimensions; new ones come first."""
+    return _each(lambda a: a if np.ndim(a) > 1 else np.reshape(a, (1, -1)), arrays)
+
+
+@composite(np.atleast_3d, domain=cases(_any_array))
+def atleast_3d(*arrays: Any) -> Any:
+    """At least three dimensions, placed as NumPy does."""
+
+    def deepen(a: Any) -> Any:
+        shape = np.shape(a)
+        if len(shape) >= 3:
+            return a
+        return np.reshape(a, (*shape, 1) if len(shape) == 2 else (1, -1, 1))
+
+    return _each(deepen, arrays)
+
+
+def _spread(d: Draw) -> Call:
+    shape, other = d.broadcastable(2)
+    return (d.array(shape), np.broadcast_shapes(shape, other)), {}
+
+
+broadcast_to = primitive(
+    np.broadcast_to,
+    signature="x, shape, subok=False",
+    x=lambda g: g,  # the walk sums what was spread out
+    domain=cases(_spread),
+)
+
+
+@composite(np.broadcast_arrays)
+def broadcast_arrays(*args: Any, subok: bool = False) -> Any:
+    """All arrays in their common shape."""
+    shape = np.broadcast_shapes(*(np.shape(a) for a in args))
+    return tuple(np.broadcast_to(a, shape) for a in args)
+
+
+# ---------------------------------------------------------------- another order
+
+
+def _flipped(d: Draw) -> Call:
+    x = d.array()
+    return (x,), {"axis": d.axes(x.ndim)}
+
+
+flip = primitive(
+    np.flip, signature="x, axis=None", x=lambda g, axis: np.flip(g, axis), domain=cases(_flipped)
+)
+
+
+@composite(np.fliplr, domain=cases(lambda d: ((d.array(min_dims=2),), {})))
+def fliplr(m: Any) -> Any:
+    """The second axis reversed."""
+    return np.flip(m, 1)
+
+
+@composite(np.flipud, domain=cases(lambda d: ((d.array(min_dims=1),), {})))
+def flipud(m: Any) -> Any:
+    """The first axis reversed."""
+    return np.flip(m, 0)
+
+
+@composite(np.rot90, domain=cases(lambda d: ((d.array(min_dims=2),), {"k": d.integer(-1, 4)})))
+def rot90(m: Any, k: int = 1, axes: Any = (0, 1)) -> Any:
+    """Quarter turns in the plane of `axes`."""
+    first, second = normalize_axes(tuple(axes), m.ndim)
+    k %= 4
+    if k == 2:
+        return np.flip(m, (first, second))
+    if k == 1:
+        return np.swapaxes(np.flip(m, second), first, second)
+    return np.flip(np.swapaxes(m, first, second), second) if k == 3 else np.copy(m)
+
+
+def _negated(shift: Any) -> Any:
+    return tuple(-s for s in shift) if isinstance(shift, list | tuple) else -shift
+
+
+def _rolled(d: Draw) -> Call:
+    x = d.array(min_dims=1)
+    return (x, d.integer(-3, 3)), {"axis": None if d.flag() else d.axis(x.ndim)}
+
+
+roll = primitive(
+    np.roll,
+    signature="x, shift, axis=None",
+    x=lambda g, shift, axis: np.roll(g, _negated(shift), axis),
+    domain=cases(_rolled),
+)
+
+# ---------------------------------------------------------------- repetition
+
+
+def _repeat_rule(g: Any, x_shape: tuple[int, ...], repeats: Any, axis: int | None) -> Any:
+    shape = x_shape
+    if axis is None:
+        shape, axis = (int(np.prod(x_shape)),), 0
+    axis %= len(shape)
+    if np.ndim(repeats) == 0 or np.size(repeats) == 1:
+        each = int(np.reshape(repeats, ()))
+        split = np.reshape(g, (*shape[: axis + 1], each, *shape[axis + 1 :]))
+        return np.reshape(np.sum(split, axis=axis + 1), x_shape)
+    bounds = [0, *np.cumsum(repeats).tolist()]
+    spans = [slice(a, b) for a, b in pairwise(bounds)]
+    before = (slice(None),) * axis
+    sums = [np.sum(g[(*before, span)], axis=axis) for span in spans]
+    return np.reshape(np.stack(sums, axis=axis), x_shape)
+
+
+def _repeated(d: Draw) -> Call:
+    x = d.array(min_dims=1)
+    axis = None if d.flag() else d.axis(x.ndim)
+    length = x.size if axis is None else x.shape[axis]
+    if d.flag() and length:
+        return (x, [d.integer(0, 2) for _ in range(length)]), {"axis": axis}
+    return (x, d.integer(0, 3)), {"axis": axis}
+
+
+repeat = primitive(
+    np.repeat, signature="x, repeats, axis=None", x=_repeat_rule, domain=cases(_repeated)
+)
+
+
+@composite(
+    np.tile,
+    domain=cases(lambda d: ((d.array(), d.choice((2, (2, 1), (1, 2, 3), 0))), {})),
+)
+def tile(A: Any, reps: Any) -> Any:
+    """`A` laid side by side `reps` times."""
+    reps = tuple(reps) if np.iterable(reps) else (reps,)
+    shape = (1,) * (len(reps) - A.ndim) + A.shape
+    reps = (1,) * (len(shape) - len(reps)) + reps
+    spread = np.reshape(A, [n for side in shape for n in (1, side)])
+    target = [n for rep, side in zip(reps, shape, strict=True) for n in (rep, side)]
+    flat = tuple(rep * side for rep, side in zip(reps, shape, strict=True))
+    return np.reshape(np.broadcast_to(spread, target), flat)
+
+
+# ---------------------------------------------------------------- joining
+
+
+def _concatenate_rule(
+    g: Any, arrays_shape: list[tuple[int, ...]], wanted: list[bool], axis: int | None
+) -> list[Any]:
+    if axis is None:
+        lengths = [int(np.prod(shape)) for shape in arrays_shape]
+        axis = 0
+    else:
+        lengths = [shape[axis] for shape in arrays_shape]
+    before = (slice(None),) * (axis % len(g.shape))
+    ends = list(accumulate(lengths))
+    return [
+        np.reshape(g[(*before, slice(end - length, end))], shape) if want else None
+        for length, end, shape, want in zip(lengths, ends, arrays_shape, wanted, strict=True)
+    ]
+
+
+def _joined(d: Draw) -> Call:
+    shape = d.shape(min_dims=1)
+    axis = d.axis(len(shape))
+    arrays = []
+    for _ in range(d.integer(1, 3)):
+        sides = list(shape)
+        sides[axis] = d.integer(0, 3)
+        arrays.append(d.array(tuple(sides)))
+    return (arrays,), {"axis": axis}
+
+
+concatenate = primitive(
+    np.concatenate,
+    signature="arrays, axis=0, out=None, *, dtype=None, casting='same_kind'",
+    forward=lambda arrays, axis, out, dtype, casting: np.concatenate(
+        arrays, axis, dtype=dtype, casting=casting
+    ),
+    sequence="arrays",
+    arrays=_concatenate_rule,
+    domain=cases(_joined),
+)
+
+
+def _alike(d: Draw) -> list[np.ndarray]:
+    shape = d.shape()
+    return [d.array(shape) for _ in range(d.integer(1, 3))]
+
+
+def _stacked(d: Draw) -> Call:
+    arrays = _alike(d)
+    return (arrays,), {"axis": d.axis(arrays[0].ndim + 1)}
+
+
+stack = primitive(
+    np.stack,
+    signature="arrays, axis=0, out=None, *, dtype=None, casting='same_kind'",
+    forward=lambda arrays, axis, out, dtype, casting: np.stack(
+        arrays, axis, dtype=dtype, casting=casting
+    ),
+    sequence="arrays",
+    arrays=lambda g, axis: list(np.moveaxis(g, axis, 0)),
+    domain=cases(_stacked),
+)
+
+_several = cases(lambda d: ((_alike(d),), {}))
+
+
+@composite(np.vstack, domain=_several)
+def vstack(tup: Any, **options: Any) -> Any:
+    """Arrays on top of each other."""
+    return np.concatenate([np.atleast_2d(a) for a in tup], 0, **options)
+
+
+@composite(np.hstack, domain=_several)
+def hstack(tup: Any, **options: Any) -> Any:
+    """Arrays side by side."""
+    arrays = [np.atleast_1d(a) for a in tup]
+    return np.concatenate(arrays, 0 if arrays[0].ndim == 1 else 1, **options)
+
+
+@composite(np.dstack, domain=_several)
+def dstack(tup: Any) -> Any:
+    """Arrays behind each other."""
+    return np.concatenate([np.atleast_3d(a) for a in tup], 2)
+
+
+@composite(np.column_stack, domain=cases(lambda d: (([d.array((3,)), d.array((3, 2))],), {})))
+def column_stack(tup: Any) -> Any:
+    """One-dimensional arrays as columns."""
+    return np.concatenate([np.reshape(a, (-1, 1)) if np.ndim(a) < 2 else a for a in tup], 1)
+
+
+def _append_case(d: Draw) -> Call:
+    return (d.array((2, 2)), d.array((1, 2))), {"axis": d.choice((None, 0))}
+
+
+@composite(np.append, domain=cases(_append_case))
+def append(arr: Any, values: Any, axis: int | None = None) -> Any:
+    """`values` behind `arr`."""
+    if axis is None:
+        arr, values, axis = np.ravel(arr), np.ravel(values), 0
+    return np.concatenate([arr, values], axis)
+
+
+@composite(
+    np.block,
+    domain=cases(lambda d: (([[d.array((2, 2)), d.array((2, 1))], [d.array((1, 3))]],), {})),
+)
+def block(arrays: Any) -> Any:
+    """Nested lists of blocks put together."""
+
+    def depth_of(item: Any) -> int:
+        return 1 + depth_of(item[0]) if isinstance(item, list) else 0
+
+    def leaves(item: Any) -> list[Any]:
+        return [x for part in item for x in leaves(part)] if isinstance(item, list) else [item]
+
+    depth = depth_of(arrays)
+    ndim = max(depth, *(np.ndim(leaf) for leaf in leaves(arrays)))
+
+    def join(item: Any, level: int) -> Any:
+        if not isinstance(item, list):
+            return np.reshape(item, (1,) * (ndim - np.ndim(item)) + np.shape(item))
+        return np.concatenate([join(part, level + 1) for part in item], axis=level - depth)
+
+    return join(arrays, 0)
+
+
+# ---------------------------------------------------------------- splitting
+
+
+def _filled(g: tuple[Any, ...], shapes: list[tuple[int, ...]]) -> list[Any]:
+    """Cotangents of all parts, zero for those that nothing depends on."""
+    known = next(part for part in g if part is not None)
+    return [
+        np.zeros(shape, known.dtype) if part is None else part
+        for part, shape in zip(g, shapes, strict=True)
+    ]
+
+
+def _array_split_rule(g: Any, x_shape: tuple[int, ...], indices_or_sections: Any, axis: int) -> Any:
+    like = np.broadcast_to(0.0, x_shape)  # no memory: only its parts' shapes matter
+    shapes = [part.shape for part in np.array_split(like, indices_or_sections, axis)]
+    return np.concatenate(_filled(g, shapes), axis)
+
+
+array_split = primitive(
+    np.array_split,
+    signature="x, indices_or_sections, axis=0",
+    multiple=True,
+    x=_array_split_rule,
+    domain=cases(
+        lambda d: (
+            (d.array(min_dims=1), d.choice((2, 3, [1], [1, 1, 2]))),
+            {"axis": d.choice((0, -1))},
+        )
+    ),
+)
+
+
+@composite(np.split, domain=cases(lambda d: ((d.array((4, 2)), d.choice((2, [1, 3]))), {})))
+def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> Any:
+    """Equal parts, or parts between indices."""
+    if np.ndim(indices_or_sections) == 0 and ary.shape[axis] % int(indices_or_sections):
+        raise ValueError(
+            f"split: {ary.shape[axis]} elements do not divide into {indices_or_sections} equal "
+            "parts; use np.array_split"
+        )
+    return np.array_split(ary, indices_or_sections, axis)
+
+
+@composite(np.hsplit, domain=cases(lambda d: ((d.array((4, 2)), 2), {})))
+def hsplit(ary: Any, indices_or_sections: Any) -> Any:
+    """Parts along the second axis (the first, if there is one only)."""
+    return np.split(ary, indices_or_sections, 0 if ary.ndim == 1 else 1)
+
+
+@composite(np.vsplit, domain=cases(lambda d: ((d.array((4, 2)), 2), {})))
+def vsplit(ary: Any, indices_or_sections: Any) -> Any:
+    """Parts along the first axis."""
+    return np.split(ary, indices_or_sections, 0)
+
+
+@composite(np.dsplit, domain=cases(lambda d: ((d.array((1, 3, 2)), 2), {})))
+def dsplit(ary: Any, indices_or_sections: Any) -> Any:
+    """Parts along the third axis."""
+    return np.split(ary, indices_or_sections, 2)
+
+
+if hasattr(np, "unstack"):  # NumPy 2.1
+
+    @composite(
+        np.unstack, domain=cases(lambda d: ((d.array((3, 2)),), {"axis": d.choice((0, -1))}))
+    )
+    def unstack(x: Any, *, axis: int = 0) -> Any:
+        """The slices along an axis."""
+        parts = np.array_split(x, x.shape[axis], axis)
+        return tuple(np.squeeze(part, axis) for part in parts)
+
+
+# ---------------------------------------------------------------- copies and creation
+
+copy = primitive(
+    np.copy,
+    signature="x, order='K', subok=False",
+    forward=lambda x, order, subok: np.array(x, order=order),
+    x=lambda g: g,
+    domain=cases(_any_array),
+)
+
+
+_cast = primitive(
+    np.ndarray.astype,
+    signature="x, dtype",
+    forward=lambda x, dtype: x.astype(dtype),
+    x=lambda g: g,  # the walk restores the dtype
+    domain=cases(lambda d: ((d.array(), np.float64), {})),
+)
+
+
+@composite(np.ndarray.astype)
+def astype(x: Any, dtype: Any) -> Any:
+    """The elements in another dtype; whole numbers and truth values leave the graph."""
+    if np.dtype(dtype).kind in "fc":
+        return _cast(x, dtype)
+    return make(as_value(plain(x).astype(dtype)), None)
+
+
+if hasattr(np, "astype"):  # NumPy 2.1
+    composite(np.astype)(lambda x, dtype, /, **options: astype(x, dtype))
+
+
+def _like(function: Any) -> Any:
+    """A creation function that takes shape and dtype from a tensor, and makes a tensor."""
+
+    def create(a: Any, *args: Any, **kwargs: Any) -> Any:
+        return make(as_value(function(plain(a), *plain(args), **plain(kwargs))), None)
+
+    return create
+
+
+for _function in (np.zeros_like, np.ones_like, np.empty_like):
+    composite(_function)(_like(_function))
+
+
+def _full_case(d: Draw) -> Call:
+    return (d.array((2, 3)), d.array(d.choice(((), (3,))))), {}
+
+
+@composite(np.full_like, domain=cases(_full_case))
+def full_like(a: Any, fill_value: Any, dtype: Any = None, **options: Any) -> Any:
+    """The shape of `a`, filled with a value that a gradient may flow to."""
+    dtype = a.dtype if dtype is None else dtype
+    shape = options.get("shape")
+    filled = np.broadcast_to(fill_value, a.shape if shape is None else shape)
+    return as_tensor(filled).astype(dtype)

@@ -1,0 +1,595 @@
+"""Tensor: a value and its place in the graph."""
+
+from __future__ import annotations
+
+import dis
+import linecache
+import re
+import sys
+import weakref
+from collections.abc import Callable, Iterator
+from itertools import islice
+from types import FrameType
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from autodiff.arraymethods import ArrayMethods
+from autodiff.errors import DtypeError, GradientError, InPlaceError, ShapeError
+from autodiff.graph import Alias, Leaf, Node, grad_enabled, mark_changed, walk, watch, watchers
+from autodiff.registry import lookup
+from autodiff.shapes import fit
+
+__all__ = ["TENSORS", "Tensor", "as_tensor", "as_value", "make", "tensor"]
+
+_names: weakref.WeakKeyDictionary[Node, str] = weakref.WeakKeyDictionary()
+_retained: weakref.WeakKeyDictionary[Node, Any] = weakref.WeakKeyDictionary()
+# Where a number is asked for on the way into something that cannot hold a gradient.
+_LOSES_GRADIENT = re.compile(r"c?math\.|.*\.fill\(|(np|numpy)\.(float|complex|fromiter)")
+_STORE_SUBSCR = dis.opmap["STORE_SUBSCR"]
+new = object.__new__
+
+
+class Tensor(ArrayMethods):
+    """A NumPy value that remembers how it was computed.
+
+    Arguments:
+        data: a number, an array, nested lists, or another Tensor; it is copied.
+        requires_grad: whether `backward` shall compute a gradient for this tensor.
+        dtype: of the value; by default what ``np.array(data)`` gives.
+        name: shown in pictures and messages.
+
+    A tensor with no dimensions holds a NumPy scalar, as NumPy's own functions return it.
+
+    >>> x = Tensor([1.0, 2.0], requires_grad=True)
+    >>> (x * x).sum().backward()
+    >>> x.grad
+    array([2., 4.])
+    """
+
+    __slots__ = ("__weakref__", "_data", "_name", "_node")
+
+    _data: Any  # an ndarray, or a NumPy scalar
+    _node: Node | None
+    _name: str | None  # only of a tensor without a node; may be unset
+
+    def __init__(
+        self,
+        data: Any,
+        requires_grad: bool = False,
+        dtype: DTypeLike | None = None,
+        name: str | None = None,
+    ) -> None:
+        value = as_value(_plain(data), dtype)
+        self._data = value.copy() if isinstance(value, np.ndarray) else value
+        self._node = None
+        self.name = name
+        if requires_grad:
+            self.requires_grad = True
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        TENSORS.add(cls)
+
+    # ---------------------------------------------------------------- the value
+
+    @property
+    def data(self) -> Any:
+        """The value, without a copy: an ndarray, or a NumPy scalar if there are no dimensions.
+
+        Assigning replaces the value and leaves the graph alone. After ``t.data += v`` or
+        ``t.data[i] = v; t.data = t.data``, a backward pass that needs the old value raises.
+        """
+        return self._data
+
+    @data.setter
+    def data(self, value: Any) -> None:
+        if value is self._data:
+            if isinstance(value, np.ndarray):
+                mark_changed(value)
+            return
+        value = as_value(_plain(value))
+        if np.shape(value) != self.shape:
+            raise ShapeError(
+                f"data: the new value has shape {np.shape(value)} but the tensor has shape "
+                f"{self.shape}; make a new tensor instead"
+            )
+        node = self._node
+        if node is not None:
+            _check_differentiable(value.dtype)
+            if isinstance(node, Leaf):
+                node.dtype = value.dtype
+        self._data = value
+
+    def numpy(self) -> np.ndarray:
+        """The value as an ndarray, without a copy; it does not carry gradients."""
+        return np.asarray(self._data)
+
+    def item(self) -> Any:
+        """The single element as a Python number."""
+        return self._data.item()
+
+    def tolist(self) -> Any:
+        """The value as nested lists of Python numbers."""
+        return self._data.tolist()
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The length of each dimension."""
+        return self._data.shape
+
+    @property
+    def dtype(self) -> np.dtype:
+        """The dtype of the value."""
+        return self._data.dtype
+
+    @property
+    def ndim(self) -> int:
+        """The number of dimensions."""
+        return self._data.ndim
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        return self._data.size
+
+    @property
+    def nbytes(self) -> int:
+        """The size of the value in bytes."""
+        return self._data.nbytes
+
+    @property
+    def itemsize(self) -> int:
+        """The size of one element in bytes."""
+        return self._data.itemsize
+
+    # ---------------------------------------------------------------- the place in the graph
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether a gradient flows to this tensor; settable on leaves."""
+        return self._node is not None
+
+    @requires_grad.setter
+    def requires_grad(self, wanted: bool) -> None:
+        node = self._node
+        if wanted and node is None:
+            _check_differentiable(self.dtype)
+            self._node = Leaf(self.shape, self.dtype, getattr(self, "_name", None))
+        elif not wanted and node is not None:
+            if not self.is_leaf:
+                raise GradientError(
+                    "requires_grad: this tensor is the result of "
+                    f"{node.operation}; use t.detach() for a copy without the graph"
+                )
+            name = self.name
+            self._node = None
+            self._name = name
+
+    def requires_grad_(self, wanted: bool = True) -> Tensor:
+        """Set `requires_grad` and return the tensor."""
+        self.requires_grad = wanted
+        return self
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether the user made this tensor, rather than a recorded operation."""
+        return self._node is None or isinstance(self._node, Leaf)
+
+    @property
+    def node(self) -> Node | None:
+        """The node in the graph, or None if no gradient flows to this tensor."""
+        return self._node
+
+    @property
+    def name(self) -> str | None:
+        """A name for pictures and messages."""
+        node = self._node
+        if node is None:
+            return getattr(self, "_name", None)
+        return node.name if isinstance(node, Leaf) else _names.get(node)
+
+    @name.setter
+    def name(self, name: str | None) -> None:
+        node = self._node
+        if node is None:
+            self._name = name
+        elif isinstance(node, Leaf):
+            node.name = name
+        elif name is not None:
+            _names[node] = name
+        else:
+            _names.pop(node, None)
+
+    @property
+    def grad(self) -> Any:
+        """The gradient that backward passes have accumulated here, or None.
+
+        Leaves have one, and tensors on which `retain_grad` was called. It is an array (a
+        NumPy scalar if there are no dimensions), and a Tensor after ``create_graph=True``.
+        For a complex tensor it points in the direction of steepest ascent.
+        """
+        node = self._node
+        if node is None:
+            return None
+        return node.grad if isinstance(node, Leaf) else _retained.get(node)
+
+    @grad.setter
+    def grad(self, grad: Any) -> None:
+        node = self._node
+        if grad is not None:
+            if node is None:
+                raise GradientError("grad: this tensor does not require a gradient")
+            if np.shape(grad) != self.shape:
+                raise ShapeError(
+                    f"grad: shape {np.shape(grad)} does not fit the tensor's shape {self.shape}"
+                )
+        if isinstance(node, Leaf):
+            node.grad = grad
+        elif node is not None:
+            _retained[node] = grad
+
+    def zero_grad(self) -> None:
+        """Forget the gradient."""
+        self.grad = None
+
+    def detach(self) -> Tensor:
+        """A tensor of the same value (shared, not copied) outside the graph."""
+        return make(self._data, None)
+
+    def retain_grad(self) -> None:
+        """Keep the gradient of this intermediate result in `grad` at the next backward pass."""
+        node = self._node
+        if node is None:
+            raise GradientError("retain_grad: no gradient flows to this tensor")
+        if isinstance(node, Leaf) or node in _retained:
+            return
+        _retained[node] = None
+        reference = weakref.ref(node)
+
+        def keep(g: Any) -> None:
+            target = reference()
+            if target is not None:
+                g = conjugate(g)
+                old = _retained.get(target)
+                _retained[target] = g if old is None else old + g
+
+        watch(node, keep)
+
+    def register_hook(self, hook: Callable[[Any], Any]) -> Callable[[], None]:
+        """Call ``hook(gradient)`` when a backward pass has this tensor's gradient.
+
+        If the hook returns something other than None, that replaces the gradient.
+        Returns a function that removes the hook.
+        """
+        if self._node is None:
+            raise GradientError("register_hook: no gradient flows to this tensor")
+
+        def conjugated(g: Any) -> Any:
+            result = hook(conjugate(g))
+            return None if result is None else conjugate(result)
+
+        return watch(self._node, conjugated)
+
+    def backward(
+        self,
+        gradient: Any = None,
+        *,
+        retain_graph: bool | None = None,
+        create_graph: bool = False,
+    ) -> None:
+        """Add to the `grad` of every leaf the gradient of this tensor with respect to it.
+
+        Arguments:
+            gradient: the gradient of the final quantity with respect to this tensor, of
+                this tensor's shape; may be left out if the tensor has a single element.
+            retain_graph: keep what the graph holds, for another backward pass.
+                The default is the value of `create_graph`.
+            create_graph: record the backward pass, so that the gradients are Tensors that can
+                be differentiated again.
+
+        Raises:
+            GradientError: no gradient flows to this tensor, or `gradient` is missing.
+            FreedGraphError: an earlier backward pass has freed the graph.
+            StaleValueError: a value that is needed was changed in place after it was recorded.
+
+        >>> x = Tensor(3.0, requires_grad=True)
+        >>> y = x**2
+        >>> y.backward()
+        >>> float(x.grad)
+        6.0
+        """
+        node = self._node
+        if node is None:
+            raise GradientError(
+                "backward: no gradient flows to this tensor; give requires_grad=True to a tensor "
+                "that it depends on, and compute it outside of no_grad()"
+            )
+        keep = create_graph if retain_graph is None else retain_graph
+        seed = _seed(self, gradient)
+        if create_graph and not isinstance(seed, Tensor):
+            seed = make(seed, None)
+        grads, owned = walk(node, seed, keep=keep, recorded=create_graph)
+        seen = {id(seed)}
+        for leaf, g in grads.items():
+            assert isinstance(leaf, Leaf)
+            g = conjugate(g)
+            # Ours to keep: an array with its own memory that no rule handed out twice.
+            fresh = leaf in owned or (
+                type(g) is np.ndarray and g.base is None and id(g) not in seen and not watchers
+            )
+            seen.add(id(g))
+            leaf.accumulate(g, fresh)
+
+    # ---------------------------------------------------------------- Python and NumPy protocols
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        for value in inputs:
+            if type(value) in (list, tuple):
+                inputs = tuple(np.asarray(v) if type(v) in (list, tuple) else v for v in inputs)
+                break
+        if method == "__call__" and not kwargs:
+            return lookup(ufunc)(*inputs)
+        return lookup(np.ufunc)(ufunc, method, inputs, kwargs)
+
+    def __array_function__(
+        self, function: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        function = lookup(function)
+        out = kwargs.pop("out", None)
+        if out is None:
+            return function(*args, **kwargs)
+        return store(out, function(*args, **kwargs), function.__name__)
+
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> np.ndarray:
+        if self._node is not None:
+            raise GradientError(
+                f"a tensor of shape {self.shape} in the graph was about to become a plain array, "
+                "which would lose its gradient; to put tensors together write np.stack([...]) or "
+                "ad.numpy.array([...]), to assign into an array make it with np.zeros_like(t) or "
+                "ad.numpy.zeros(n), and where no gradient shall flow pass t.detach()"
+            )
+        array = np.asarray(self._data, dtype=dtype)
+        return array.copy() if copy and array is self._data else array
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("len() of a tensor without dimensions")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Tensor]:
+        if not self.shape:
+            raise TypeError("iteration over a tensor without dimensions")
+        return (self[index] for index in range(self.shape[0]))
+
+    def __bool__(self) -> bool:
+        return bool(self._data)
+
+    def __float__(self) -> float:
+        self._refuse_store()
+        return float(self._data)
+
+    def __int__(self) -> int:
+        return int(self._data)
+
+    def __complex__(self) -> complex:
+        self._refuse_store()
+        return complex(self._data)
+
+    def __index__(self) -> int:
+        return self._data.__index__()
+
+    def __contains__(self, value: Any) -> bool:
+        return bool(np.any(self._data == _plain(value)))
+
+    def __repr__(self) -> str:
+        value = np.array2string(np.asarray(self._data), separator=", ", prefix="Tensor(")
+        extra = "" if self.dtype in (np.float64, np.int64, np.bool_) else f", dtype={self.dtype}"
+        if self._node is not None:
+            extra += ", requires_grad=True" if self.is_leaf else f", from={self._node.operation}"
+        if self.name is not None:
+            extra += f", name={self.name!r}"
+        return f"{type(self).__name__}({value}{extra})"
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item() if not self.shape else self, spec) if spec else str(self)
+
+    def __reduce__(self) -> Any:
+        if not self.is_leaf:
+            raise GradientError(
+                f"copying or pickling the result of {self._node.operation} would lose its graph; "  # type: ignore[union-attr]
+                "use np.copy(t) to stay in the graph, or t.detach() to leave it"
+            )
+        return _rebuild, (type(self), self._data, self.requires_grad, self.name)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
+        rebuild, (kind, data, requires_grad, name) = self.__reduce__()
+        return rebuild(kind, data.copy(), requires_grad, name)
+
+    def __copy__(self) -> Tensor:
+        return self.__deepcopy__({})
+
+    # ---------------------------------------------------------------- in-place code
+
+    def _refuse_store(self) -> None:
+        """Raise if a number is asked for by ``array[i] = t``, ``math.sin(t)`` and the like.
+
+        ``float(t)`` for reading a value looks the same from here, except in the caller's code.
+        """
+        if self._node is None:
+            return
+        frame = sys._getframe(2)
+        if frame.f_code.co_code[frame.f_lasti] == _STORE_SUBSCR or _LOSES_GRADIENT.match(
+            _call_text(frame)
+        ):
+            raise GradientError(
+                "a tensor in the graph was about to become a plain number, which would lose its "
+                "gradient; make the array to store it in with ad.numpy.zeros(n) or "
+                "np.zeros_like(t), call np.sin instead of math.sin, and where no gradient shall "
+                "flow write float(t)"
+            )
+
+    def _rebind(self, value: Any) -> Tensor:
+        """Take over the value and the place in the graph of another tensor."""
+        node = value._node if isinstance(value, Tensor) else None
+        result = value._data if isinstance(value, Tensor) else value
+        if result.shape != self.shape:
+            raise ShapeError(
+                f"in-place: a value of shape {result.shape} does not fit into a tensor of shape "
+                f"{self.shape}"
+            )
+        if isinstance(self._node, Leaf):
+            if grad_enabled():
+                raise InPlaceError(
+                    f"in-place: this tensor{f' {self.name!r}' if self.name else ''} is a leaf that "
+                    "requires a gradient, and after an assignment backward() could not reach it; "
+                    "work on a copy (t = t.copy()), or assign within `with ad.no_grad():`"
+                )
+            self._data = result.astype(self.dtype, copy=False)
+            return self
+        if result.dtype != self.dtype:
+            if not np.can_cast(result.dtype, self.dtype, "same_kind"):
+                raise DtypeError(
+                    f"in-place: cannot put a {result.dtype} value into a {self.dtype} tensor; "
+                    "write t = t + u, which makes a new one"
+                )
+            value = make(result, node).astype(self.dtype)
+            node, result = value._node, value._data
+        self._data = result
+        self._node = node
+        return self
+
+
+TENSORS: set[type] = {Tensor}
+
+
+def make(value: Any, node: Node | None) -> Tensor:
+    """A Tensor of this value (not copied) at this place in the graph."""
+    result = new(Tensor)
+    result._data = value
+    result._node = node
+    return result
+
+
+def make_input(value: Any) -> Tensor:
+    """A fresh input of a transform: the same value at a new node that ends its walk."""
+    parent = value._node if isinstance(value, Tensor) else None
+    data = value._data if isinstance(value, Tensor) else as_value(value)
+    _check_differentiable(data.dtype)
+    return make(data, Alias(data.shape, data.dtype, parent))
+
+
+def as_value(value: Any, dtype: DTypeLike | None = None) -> Any:
+    """`value` as an ndarray, or as a NumPy scalar if it has no dimensions."""
+    array = np.asarray(value, dtype=dtype)
+    return array if array.ndim else array[()]
+
+
+def tensor(
+    data: Any,
+    requires_grad: bool = False,
+    dtype: DTypeLike | None = None,
+    name: str | None = None,
+) -> Tensor:
+    """A new `Tensor` with a copy of `data`; the arguments are those of the class.
+
+    >>> tensor([1, 2]) + 0.5
+    Tensor([1.5, 2.5])
+    """
+    return Tensor(data, requires_grad, dtype, name)
+
+
+def as_tensor(data: Any) -> Tensor:
+    """`data` as a Tensor that shares its memory; a Tensor is returned as it is.
+
+    >>> array = np.zeros(2)
+    >>> as_tensor(array).data is array
+    True
+    """
+    return data if isinstance(data, Tensor) else make(as_value(data), None)
+
+
+def store(target: Any, value: Any, function: str) -> Any:
+    """Put a result where ``out=`` says: a Tensor is bound to it, an array only takes values."""
+    if isinstance(target, Tensor):
+        return target._rebind(value)
+    if isinstance(value, Tensor) and value.requires_grad:
+        raise GradientError(
+            f"{function}: the result carries a gradient, which a plain array cannot hold; leave "
+            "out= away, or make the target with np.zeros_like(t) or ad.numpy.zeros(n)"
+        )
+    np.copyto(target, _plain(value))
+    return target
+
+
+def _call_text(frame: FrameType) -> str:
+    """The source text of the expression that `frame` is at, or nothing."""
+    code, index = frame.f_code, frame.f_lasti // 2
+    line, end_line, column, end_column = next(islice(code.co_positions(), index, None))
+    if line is None or line != end_line or column is None:
+        return ""
+    text = linecache.getline(code.co_filename, line, frame.f_globals).encode()
+    return text[column:end_column].decode(errors="replace")
+
+
+def _rebuild(kind: type, data: Any, requires_grad: bool, name: str | None) -> Tensor:
+    result = new(kind)
+    result._data = data
+    result._node = Leaf(data.shape, data.dtype, name) if requires_grad else None
+    if not requires_grad:
+        result._name = name
+    return result
+
+
+def _plain(value: Any) -> Any:
+    """The value of a Tensor, also inside lists; anything else as it is."""
+    if isinstance(value, Tensor):
+        return value._data
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value
+
+
+def _check_differentiable(dtype: np.dtype) -> None:
+    if dtype.kind not in "fc":
+        raise DtypeError(
+            f"gradients need a float or complex dtype, and this value has {dtype}; "
+            f"convert it first, for example {_float_example(dtype)}"
+        )
+
+
+def _float_example(dtype: np.dtype) -> str:
+    return "with dtype=float" if dtype.kind in "iub" else "to an array of numbers"
+
+
+def conjugate(g: Any) -> Any:
+    """Between the walk's cotangents and the directions of steepest ascent that users see."""
+    # Inside, a cotangent g stands for the change Re(sum(g * dx)); the direction of steepest
+    # ascent, which users see, is its conjugate.
+    return np.conjugate(g) if g.dtype.kind == "c" else g
+
+
+def _seed(output: Tensor, gradient: Any) -> Any:
+    """The cotangent of `output` to start from, in the walk's convention."""
+    shape, dtype = output.shape, output.dtype
+    if gradient is None:
+        if output.size != 1:
+            raise GradientError(
+                f"backward: the tensor has shape {shape}, so it has no single gradient; reduce it "
+                "to one number first (np.sum, np.mean), or pass gradient= with this shape"
+            )
+        if dtype.kind == "c":
+            raise GradientError(
+                "backward: the tensor is complex, so it has no direction of steepest ascent; "
+                "take np.real, np.imag or np.abs of it first, or pass gradient="
+            )
+        return np.ones(shape, dtype) if shape else dtype.type(1)
+    if not isinstance(gradient, Tensor):
+        gradient = as_value(gradient)
+    if gradient.shape != shape:
+        raise ShapeError(
+            f"backward: gradient has shape {gradient.shape} but the tensor has shape {shape}"
+        )
+    gradient = fit(gradient, shape, dtype)
+    return conjugate(gradient)

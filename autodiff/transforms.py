@@ -1,0 +1,424 @@
+"""Functions of functions: `grad`, `value_and_grad`, `vjp`, `jvp`, `jacobian`, `hessian`, `hvp`.
+
+Each transform calls the function with fresh inputs at new nodes, and walks back from the
+result to these nodes only. Called with arrays it returns arrays; called with tensors, or inside
+another transform, it records its own walk and returns tensors, so transforms nest to any order.
+
+Arguments and results may be nested tuples, lists and dicts.
+"""
+
+from __future__ import annotations
+
+import functools
+import threading
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from autodiff.errors import ConstantOutputWarning, GradientError, ShapeError
+from autodiff.graph import Node, enable_grad, next_order, walk
+from autodiff.shapes import fit
+from autodiff.tensor import Tensor, as_tensor, as_value, conjugate, make, make_input
+from autodiff.trees import Tree, check_inexact, check_like, flatten
+
+__all__ = [
+    "elementwise_grad",
+    "grad",
+    "hessian",
+    "hvp",
+    "jacobian",
+    "jvp",
+    "value_and_grad",
+    "vjp",
+]
+
+Argnums = int | Sequence[int]
+
+
+class _Depth(threading.local):
+    value = 0  # how many transforms of this thread are running their function
+
+
+_depth = _Depth()
+
+
+class _Linearization:
+    """One call of a function at new inputs, ready to be walked back."""
+
+    def __init__(self, name: str, function: Callable[..., Any], primals: tuple[Any, ...]) -> None:
+        self.name = name
+        self.inputs = flatten(primals)
+        for value, path in zip(self.inputs.leaves, self.inputs.paths, strict=True):
+            check_inexact(name, value, path)
+        self.nested = _depth.value > 0 or any(
+            isinstance(value, Tensor) and value.requires_grad for value in self.inputs.leaves
+        )
+        fresh = [make_input(value) for value in self.inputs.leaves]
+        self.nodes: list[Node] = [value.node for value in fresh if value.node is not None]
+        self.floor = next_order()
+        _depth.value += 1
+        try:
+            with enable_grad():
+                self.result = function(*self.inputs.rebuild(fresh))
+        finally:
+            _depth.value -= 1
+        self.outputs = flatten(self.result)
+
+    def value(self) -> Any:
+        """The function's result: tensors inside another transform, arrays elsewhere."""
+        return self.outputs.rebuild(self.outer(leaf) for leaf in self.outputs.leaves)
+
+    def outer(self, value: Any) -> Any:
+        """`value` as the caller shall see it."""
+        if not isinstance(value, Tensor):
+            return value
+        return value if self.nested else value.data
+
+    def pull(self, seeds: list[Any], *, recorded: bool) -> list[Any]:
+        """The cotangents of the inputs for cotangents of the outputs; None for zero."""
+        totals: dict[Node, Any] = {}
+        wanted = frozenset(self.nodes)
+        for output, seed in zip(self.outputs.leaves, seeds, strict=True):
+            if not isinstance(output, Tensor) or output.node is None or seed is None:
+                continue
+            if recorded:
+                seed = as_tensor(seed)
+                with enable_grad():
+                    grads, _ = walk(
+                        output.node, seed, wanted=wanted, floor=self.floor, keep=True, recorded=True
+                    )
+            else:
+                grads, _ = walk(output.node, seed, wanted=wanted, floor=self.floor, keep=True)
+            for node, g in grads.items():
+                totals[node] = totals[node] + g if node in totals else g
+        return [totals.get(node) for node in self.nodes]
+
+    def gradient(self, seeds: list[Any], *, recorded: bool | None = None) -> Any:
+        """What `pull` gives, as directions of steepest ascent in the arguments' containers."""
+        recorded = self.nested if recorded is None else recorded
+        pulled = self.pull(seeds, recorded=recorded)
+        leaves = []
+        for value, g in zip(self.inputs.leaves, pulled, strict=True):
+            if g is None:
+                data = value.data if isinstance(value, Tensor) else as_value(value)
+                g = as_value(np.zeros(data.shape, data.dtype))
+                g = make(g, None) if recorded else g
+            leaves.append(conjugate(g))
+        return self.inputs.rebuild(leaves)
+
+
+def _scalar_seed(call: _Linearization) -> list[Any]:
+    """The seed of a function that must return one real number."""
+    name, result = call.name, call.result
+    if isinstance(result, Tensor):
+        if result.size != 1:
+            raise GradientError(
+                f"{name}: the function returned shape {result.shape}, and only a single number has "
+                "a gradient; reduce it (np.sum, np.mean), or use ad.jacobian"
+            )
+        if result.dtype.kind == "c":
+            raise GradientError(
+                f"{name}: the function returned a complex number; take np.real, np.imag or np.abs"
+            )
+        if result.dtype.kind == "f":
+            return [as_value(np.ones(result.shape, result.dtype))]
+    if not isinstance(result, Tensor | np.ndarray | np.generic | int | float):
+        raise GradientError(
+            f"{name}: the function returned {type(result).__name__}, not a number; "
+            "return the loss alone"
+        )
+    if np.size(result if not isinstance(result, Tensor) else result.data) != 1:
+        raise GradientError(
+            f"{name}: the function returned a plain array of shape {np.shape(result)}; "
+            "reduce it to one number"
+        )
+    _warn_constant(name, result)
+    return [None]
+
+
+def _warn_constant(name: str, result: Any) -> None:
+    warnings.warn(
+        f"{name}: the result, a {type(result).__name__}, does not depend on the argument through "
+        "recorded operations, so its gradient is 0 (float(t), t.data and t.item() leave the graph)",
+        ConstantOutputWarning,
+        stacklevel=5,
+    )
+
+
+def _select(name: str, argnums: Argnums, args: tuple[Any, ...]) -> tuple[int, ...]:
+    numbers = (argnums,) if isinstance(argnums, int) else tuple(argnums)
+    for number in numbers:
+        if not -len(args) <= number < len(args):
+            raise GradientError(
+                f"{name}: argnums={argnums} but the function was called with {len(args)} "
+                "positional arguments"
+            )
+    return tuple(number % len(args) for number in numbers)
+
+
+def _partial(
+    function: Callable[..., Any],
+    numbers: tuple[int, ...],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+    """The function of the selected arguments alone, and these arguments."""
+
+    def restricted(*chosen: Any) -> Any:
+        full = list(args)
+        for number, value in zip(numbers, chosen, strict=True):
+            full[number] = value
+        return function(*full, **kwargs)
+
+    return restricted, tuple(args[number] for number in numbers)
+
+
+def value_and_grad(function: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
+    """A function that returns ``(function(...), its gradient)``.
+
+    Arguments:
+        function: returns a single real number.
+        argnums: which positional argument to differentiate, or several of them. The gradient has
+            the structure of that argument, or is a tuple with one entry for each.
+
+    >>> value_and_grad(lambda x: x**2)(3.0)
+    (np.float64(9.0), np.float64(6.0))
+    """
+
+    @functools.wraps(function)
+    def with_gradient(*args: Any, **kwargs: Any) -> Any:
+        numbers = _select("grad", argnums, args)
+        restricted, chosen = _partial(function, numbers, args, kwargs)
+        call = _Linearization("grad", restricted, chosen)
+        gradients = call.gradient(_scalar_seed(call))
+        return call.value(), gradients[0] if isinstance(argnums, int) else gradients
+
+    return with_gradient
+
+
+def grad(function: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
+    """A function that returns the gradient of `function`.
+
+    The arguments are those of `value_and_grad`. A complex argument gets the direction of steepest
+    ascent.
+
+    >>> grad(np.sin)(0.0)
+    np.float64(1.0)
+    >>> grad(grad(np.sin))(np.pi / 2)
+    np.float64(-1.0)
+    """
+    both = value_and_grad(function, argnums)
+
+    @functools.wraps(function)
+    def gradient(*args: Any, **kwargs: Any) -> Any:
+        return both(*args, **kwargs)[1]
+
+    return gradient
+
+
+def elementwise_grad(function: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
+    """The derivative of a function that acts on each element by itself.
+
+    It is the gradient of the sum of the result.
+
+    >>> elementwise_grad(np.sin)(np.array([0.0, np.pi]))
+    array([ 1., -1.])
+    """
+    return grad(lambda *args, **kwargs: np.sum(function(*args, **kwargs)), argnums)
+
+
+def vjp(
+    function: Callable[..., Any], *primals: Any
+) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
+    """The value of ``function(*primals)``, and its pullback.
+
+    ``pullback(cotangent)`` takes what has the structure of the result, and returns one entry for
+    each of `primals`: the transposed (for complex values, adjoint) Jacobian times the cotangent.
+    It may be called any number of times.
+
+    >>> out, pullback = vjp(lambda x: x * np.array([1.0, 2.0]), np.array([3.0, 4.0]))
+    >>> pullback(np.array([1.0, 1.0]))
+    (array([1., 2.]),)
+    """
+    call = _Linearization("vjp", function, primals)
+
+    def pullback(cotangent: Any) -> tuple[Any, ...]:
+        given = flatten(cotangent)
+        recorded = (
+            call.nested
+            or _depth.value > 0
+            or any(isinstance(leaf, Tensor) for leaf in given.leaves)
+        )
+        return call.gradient(_seeds("pullback", call, given), recorded=recorded)
+
+    return call.value(), pullback
+
+
+def _seeds(name: str, call: _Linearization, given: Tree) -> list[Any]:
+    """Cotangents for the outputs of a call, checked and in the walk's convention."""
+    if len(given.leaves) != len(call.outputs.leaves):
+        raise ShapeError(
+            f"{name}: the cotangent has {len(given.leaves)} parts, "
+            f"but the function returned {len(call.outputs.leaves)}"
+        )
+    seeds: list[Any] = []
+    for seed, output in zip(given.leaves, call.outputs.leaves, strict=True):
+        if not isinstance(output, Tensor) or output.node is None:
+            seeds.append(None)
+            continue
+        check_like(name, "the cotangent", seed, output)
+        value = seed if isinstance(seed, Tensor) else as_value(seed)
+        seeds.append(conjugate(fit(value, output.shape, output.dtype)))
+    return seeds
+
+
+def jvp(
+    function: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]
+) -> tuple[Any, Any]:
+    """The value of ``function(*primals)``, and its derivative in the direction `tangents`.
+
+    The pullback is linear in its cotangent, so its own pullback is the derivative that is looked
+    for: no second set of rules is needed.
+
+    >>> jvp(np.sin, (0.0,), (2.0,))
+    (np.float64(0.0), np.float64(2.0))
+    """
+    primals = _tuple("jvp", "primals", primals)
+    tangents = _tuple("jvp", "tangents", tangents)
+    directions = flatten(tangents)
+    call = _Linearization("jvp", function, primals)
+    if len(directions.leaves) != len(call.inputs.leaves):
+        raise ShapeError(
+            f"jvp: {len(call.inputs.leaves)} primals but {len(directions.leaves)} tangents"
+        )
+    for tangent, primal, path in zip(
+        directions.leaves, call.inputs.leaves, call.inputs.paths, strict=True
+    ):
+        check_like("jvp", f"tangent{path}", tangent, primal)
+    nested = call.nested or any(
+        isinstance(leaf, Tensor) and leaf.requires_grad for leaf in directions.leaves
+    )
+
+    dummies = [
+        make_input(np.zeros(output.shape, output.dtype))
+        if isinstance(output, Tensor) and output.node is not None
+        else None
+        for output in call.outputs.leaves
+    ]
+    nodes = [dummy.node for dummy in dummies if dummy is not None and dummy.node is not None]
+    floor = next_order()
+    totals: dict[Node, Any] = {}
+    for pulled, tangent in zip(call.pull(dummies, recorded=True), directions.leaves, strict=True):
+        if pulled is None or pulled.node is None:
+            continue
+        value = tangent if isinstance(tangent, Tensor) else as_value(tangent)
+        seed = fit(value, pulled.shape, pulled.dtype)
+        seed = as_tensor(seed) if nested else seed.data if isinstance(seed, Tensor) else seed
+        with enable_grad():
+            grads, _ = walk(
+                pulled.node, seed, wanted=frozenset(nodes), floor=floor, keep=True, recorded=nested
+            )
+        for node, g in grads.items():
+            totals[node] = totals[node] + g if node in totals else g
+    changes = []
+    for dummy, output in zip(dummies, call.outputs.leaves, strict=True):
+        change = None if dummy is None or dummy.node is None else totals.get(dummy.node)
+        if change is None:
+            change = as_value(np.zeros(np.shape(output), getattr(output, "dtype", float)))
+            change = make(change, None) if nested else change
+        changes.append(change)
+    return call.value(), call.outputs.rebuild(changes)
+
+
+def _tuple(name: str, what: str, value: Any) -> tuple[Any, ...]:
+    if not isinstance(value, list | tuple):
+        raise ShapeError(f"{name}: {what} must be a tuple with one entry for each argument")
+    return tuple(value)
+
+
+def jacobian(function: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
+    """A function that returns the Jacobian of `function`.
+
+    For a result of shape ``r`` and an argument of shape ``a`` it has shape ``r + a``. With nested
+    arguments or results, the structure of the result is outside and that of the argument inside.
+
+    >>> jacobian(lambda x: x * x)(np.array([1.0, 2.0]))
+    array([[2., 0.],
+           [0., 4.]])
+    """
+
+    @functools.wraps(function)
+    def jacobian_of(*args: Any, **kwargs: Any) -> Any:
+        numbers = _select("jacobian", argnums, args)
+        restricted, chosen = _partial(function, numbers, args, kwargs)
+        call = _Linearization("jacobian", restricted, chosen)
+        blocks = [_rows(call, index) for index in range(len(call.outputs.leaves))]
+        if isinstance(argnums, int):
+            blocks = [block[0] for block in blocks]
+        return call.outputs.rebuild(blocks)
+
+    return jacobian_of
+
+
+def _rows(call: _Linearization, index: int) -> Any:
+    """The derivatives of one output: for every input, shape ``output.shape + input.shape``."""
+    output = call.outputs.leaves[index]
+    shape = np.shape(output)
+    dtype = getattr(output, "dtype", np.dtype(float))
+    rows = []
+    for place in np.ndindex(shape):
+        unit = np.zeros(shape, dtype)
+        unit[place] = 1
+        seeds: list[Any] = [None] * len(call.outputs.leaves)
+        seeds[index] = as_value(unit)
+        # A Jacobian is the derivative itself, not a direction of ascent: undo the conjugate.
+        rows.append([conjugate(g) for g in flatten(call.gradient(seeds)).leaves])
+    columns = []
+    for number, value in enumerate(call.inputs.leaves):
+        inner = np.shape(value)
+        if rows:
+            stacked = np.reshape(np.stack([row[number] for row in rows]), shape + inner)
+        else:
+            stacked = np.zeros(shape + inner, dtype)
+        columns.append(stacked if isinstance(stacked, Tensor) else as_value(stacked))
+    return call.inputs.rebuild(columns)
+
+
+def hessian(function: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
+    """A function that returns the matrix of second derivatives.
+
+    For an argument of shape ``a`` it has shape ``a + a``.
+
+    >>> hessian(lambda x: np.sum(x**3))(np.array([1.0, 2.0]))
+    array([[ 6.,  0.],
+           [ 0., 12.]])
+    """
+    return jacobian(grad(function, argnums), argnums)
+
+
+def hvp(function: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
+    """The Hessian of ``function`` at `primals` times `tangents`, without the Hessian.
+
+    Costs a small multiple of one gradient. With one primal the result has its structure; with
+    several it is a tuple.
+
+    >>> hvp(lambda x: np.sum(x**3), (np.array([1.0, 2.0]),), (np.array([1.0, 1.0]),))
+    array([ 6., 12.])
+    """
+    primals = _tuple("hvp", "primals", primals)
+    gradient = grad(function, tuple(range(len(primals))))
+
+    def inner(*values: Any) -> Any:
+        return gradient(*values)
+
+    # The Hessian is symmetric: its product with v is the gradient of <gradient, v>.
+    directions = flatten(_tuple("hvp", "tangents", tangents))
+    call = _Linearization("hvp", inner, primals)
+    if len(directions.leaves) != len(call.outputs.leaves):
+        raise ShapeError(
+            f"hvp: {len(call.outputs.leaves)} primals but {len(directions.leaves)} tangents"
+        )
+    result = call.gradient(_seeds("hvp", call, directions))
+    return result[0] if len(primals) == 1 else result

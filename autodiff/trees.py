@@ -1,0 +1,91 @@
+"""Nested containers of values: tuples, lists, dicts, and objects that know their parts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from autodiff.errors import DtypeError, ShapeError
+from autodiff.tensor import Tensor
+
+__all__ = ["Tree", "flatten"]
+
+Rebuild = Callable[[Iterator[Any]], Any]
+
+
+class Tree:
+    """A container taken apart: its leaves in order, and how to put others in their place.
+
+    Tuples (named ones too), lists and dicts are containers, and so is any object with a
+    method ``tree_flatten() -> (parts, rebuild)``, where ``rebuild(parts)`` makes a similar object
+    of other parts. ``None`` has no leaves. Everything else is a leaf.
+    """
+
+    def __init__(self, value: Any) -> None:
+        self.leaves: list[Any] = []
+        self.paths: list[str] = []
+        self._rebuild = self._take(value, "")
+
+    def rebuild(self, leaves: Any) -> Any:
+        """The same container around other leaves."""
+        return self._rebuild(iter(leaves))
+
+    def _take(self, value: Any, path: str) -> Rebuild:
+        if value is None:
+            return lambda leaves: None
+        if isinstance(value, dict):
+            parts = {key: self._take(value[key], f"{path}[{key!r}]") for key in value}
+            return lambda leaves: type(value)(
+                (key, rebuild(leaves)) for key, rebuild in parts.items()
+            )
+        if isinstance(value, list | tuple):
+            items = [self._take(item, f"{path}[{index}]") for index, item in enumerate(value)]
+            make: Any = getattr(type(value), "_make", type(value))
+            return lambda leaves: make([rebuild(leaves) for rebuild in items])
+        if hasattr(type(value), "tree_flatten"):
+            children, make = value.tree_flatten()
+            inner = self._take(children, path)
+            return lambda leaves: make(inner(leaves))
+        self.leaves.append(value)
+        self.paths.append(path)
+        return lambda leaves: next(leaves)
+
+
+def flatten(value: Any) -> Tree:
+    """Take a container apart.
+
+    >>> tree = flatten({"w": [1.0, 2.0], "b": 3.0})
+    >>> tree.leaves
+    [1.0, 2.0, 3.0]
+    >>> tree.rebuild([10, 20, 30])
+    {'w': [10, 20], 'b': 30}
+    """
+    return Tree(value)
+
+
+def check_inexact(function: str, value: Any, path: str) -> None:
+    """Raise `DtypeError` unless `value` is a number or array that can have a gradient."""
+    kind = (value.dtype if isinstance(value, Tensor) else np.asarray(value).dtype).kind
+    if kind not in "fc":
+        shown = f"argument{path}" if path else "the argument"
+        raise DtypeError(
+            f"{function}: {shown} is {_describe(value)}, and gradients need a float or complex "
+            "dtype; convert it (1.0 instead of 1), or leave it out of argnums"
+        )
+
+
+def _describe(value: Any) -> str:
+    if isinstance(value, int | str | bool):
+        return f"the {type(value).__name__} {value!r}"
+    dtype = value.dtype if hasattr(value, "dtype") else type(value).__name__
+    return f"of dtype {dtype}" if hasattr(value, "dtype") else f"a {dtype}"
+
+
+def check_like(function: str, what: str, value: Any, model: Any) -> None:
+    """Raise `ShapeError` unless two leaves have the same shape."""
+    if np.shape(value) != np.shape(model):
+        raise ShapeError(
+            f"{function}: {what} has shape {np.shape(value)}, but shape {np.shape(model)} is needed"
+        )
