@@ -184,6 +184,10 @@ class Observer(Protocol):
         """`primitive` was called with `arguments` and gave `result`."""
         ...
 
+    def reached(self, node: Node, gradient: Any) -> None:
+        """A walk back has the complete cotangent of `node` (Parts, if it has several values)."""
+        ...
+
 
 class _Mode:
     """Tells generated code, in one attribute, that the ordinary path will not do."""
@@ -309,6 +313,7 @@ def _check_array(node: Node, slot: str, array: Any) -> None:
 
 # Nodes whose gradient somebody wants to see on its way, with the functions to call.
 watchers: weakref.WeakKeyDictionary[Node, list[Callable[[Any], Any]]] = weakref.WeakKeyDictionary()
+_watched = watchers.data  # the same as a plain dict, quick to ask whether it is empty
 
 
 def watch(node: Node, function: Callable[[Any], Any]) -> Callable[[], None]:
@@ -322,17 +327,21 @@ def watch(node: Node, function: Callable[[Any], Any]) -> Callable[[], None]:
     def remove() -> None:
         if function in functions:
             functions.remove(function)
+            if not functions:
+                watchers.pop(node, None)
 
     return remove
 
 
 def show_to_watchers(node: Node, g: Any) -> Any:
-    """Pass `g` through the functions that watch `node`."""
+    """Pass `g` through the functions that watch `node`, and show it to the observers."""
     for function in tuple(watchers.get(node, ())):
         replacement = function(g)
         if replacement is not None:
             assert node.shape is not None
             g = fit(replacement, node.shape, node.dtype)
+    for observer in thread_state.observers:
+        observer.reached(node, g)
     return g
 
 
@@ -366,8 +375,8 @@ def walk(
     heap: list[tuple[int, Node]] = []  # (-order, node)
     waiting: Node | None = None  # the node that comes next, unless the heap has a younger one
     limit = max(floor, _last_change)
-    watched = bool(watchers)
-    ndarray, float64 = np.ndarray, np.float64
+    watched = bool(_watched) or (mode.special > 0 and bool(thread_state.observers))
+    ndarray, float64, float64_dtype = np.ndarray, np.float64, FLOAT64
 
     node = root
     if root.order <= limit:
@@ -379,19 +388,22 @@ def walk(
         for parent, r in node.pull_recorded(g) if recorded else node.pull(g, keep):
             kind = r.__class__
             if kind is float64:
-                if parent.dtype is not FLOAT64 or parent.shape:
+                if parent.dtype is not float64_dtype or parent.shape:
                     r = _fit(r, parent)
+                    kind = r.__class__
             elif kind is not ndarray or r.dtype is not parent.dtype or r.shape != parent.shape:
                 r = _fit(r, parent)
+                kind = r.__class__
 
             old = grads.get(parent)
             if old is not None:
-                if parent in owned:
-                    np.add(old, r, out=old)
+                if kind is not ndarray:
+                    grads[parent] = old + r
+                elif parent in owned:
+                    old += r
                 else:
-                    grads[parent] = total = old + r
-                    if total.__class__ is ndarray:
-                        owned.add(parent)
+                    grads[parent] = old + r
+                    owned.add(parent)
                 continue
 
             order = parent.order

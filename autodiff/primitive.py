@@ -13,6 +13,9 @@ an argument's name    that argument
 ``wanted``            for a sequence: which of its items need a cotangent
 ====================  ==========================================================
 
+A rule that is plain arithmetic may be given as text, ``a="g * b"``; it is then written into
+the generated code as it stands, which saves a call.
+
 What no rule names is not kept alive. A rule need not undo broadcasting, restore a dtype or
 spread out reduced axes: the walk makes every cotangent fit. A rule must not write to what it
 is given. It is called with arrays in an ordinary backward pass, and with Tensors when the
@@ -26,6 +29,7 @@ this: `backward`, `grad` and `vjp` speak of directions of steepest ascent.
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -65,6 +69,7 @@ class Rule:
 
     function: Callable[..., Any]
     names: tuple[str, ...]
+    text: str = ""  # of a rule that was given as text
 
 
 @dataclass(eq=False)
@@ -172,7 +177,7 @@ def primitive(
     multiple: bool = False,
     operators: tuple[str, ...] = (),
     name: str | None = None,
-    **rules: Callable[..., Any] | None,
+    **rules: Callable[..., Any] | str | None,
 ) -> Any:
     """Declare the derivatives of a function; as a decorator, or called with the function.
 
@@ -338,8 +343,14 @@ def _sequence(
     return sequence
 
 
-def _rule(name: str, signature: inspect.Signature, argument: str, function: Any) -> Rule:
-    names = tuple(inspect.signature(function).parameters)
+def _rule(name: str, signature: inspect.Signature, argument: str, rule: Any) -> Rule:
+    text = rule if isinstance(rule, str) else ""
+    if text:
+        names = tuple(dict.fromkeys(re.findall(r"[^\W\d]\w*", text)))
+        function = eval(f"lambda {', '.join(names)}: {text}")
+    else:
+        function = rule
+        names = tuple(inspect.signature(function).parameters)
     for needed in names:
         base = needed.removesuffix("_shape")
         if needed not in ("g", "y", "wanted") and not (
@@ -349,7 +360,7 @@ def _rule(name: str, signature: inspect.Signature, argument: str, function: Any)
                 f"primitive {name}: the rule for {argument!r} asks for {needed!r}; it may ask for "
                 f"g, y, and the arguments {signature} (or <argument>_shape)"
             )
-    return Rule(function, names)
+    return Rule(function, names, text)
 
 
 def module_functions(module: ModuleType) -> list[Any]:

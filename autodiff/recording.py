@@ -27,6 +27,7 @@ from __future__ import annotations
 
 import inspect
 import linecache
+import re
 from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -35,7 +36,7 @@ import numpy as np
 
 from autodiff.errors import AutodiffError, DtypeError, ShapeError
 from autodiff.graph import FLOAT64, Node, Output, mode, next_order, thread_state
-from autodiff.tensor import TENSORS, Tensor, as_value, make, new, store
+from autodiff.tensor import TENSORS, Result, Tensor, as_value, make, store
 
 if TYPE_CHECKING:
     from autodiff.primitive import Primitive
@@ -152,11 +153,11 @@ class _Template:
         if p.multiple:
             add("        return several(y, None)")
         else:
-            add("        result = new(Tensor)")
+            add("        result = Result()")
             add("        result._data = y")
             add("        result._node = None")
             add("        return result")
-        add(f"    node = new({self.identifier}_node)")
+        add(f"    node = {self.identifier}_node()")
         add("    node.order = next_order()")
         if p.multiple:
             add("    node.shape = node.dtype = None")
@@ -181,7 +182,7 @@ class _Template:
         if p.multiple:
             add("    return several(y, node)")
         else:
-            add("    result = new(Tensor)")
+            add("    result = Result()")
             add("    result._data = y")
             add("    result._node = node")
             add("    return result")
@@ -326,11 +327,11 @@ class _Template:
         return lines
 
     def _rule_call(self, argument: str, recorded: bool) -> str:
-        values = [
-            self._rule_value(argument, name, recorded)
-            for name in self.primitive.rules[argument].names
-        ]
-        return f"rule_{argument}({', '.join(values)})"
+        rule = self.primitive.rules[argument]
+        values = {name: self._rule_value(argument, name, recorded) for name in rule.names}
+        if rule.text:
+            return re.sub(r"[^\W\d]\w*", lambda name: values[name[0]], rule.text)
+        return f"rule_{argument}({', '.join(values.values())})"
 
     def _rule_value(self, argument: str, name: str, recorded: bool) -> str:
         if name == "g":
@@ -357,7 +358,7 @@ def observe(primitive: Primitive, args: tuple[Any, ...], kwargs: dict[str, Any])
     state = thread_state
     if not state.grad_enabled:
         for item in result if isinstance(result, list | tuple) else (result,):
-            if item.__class__ is Tensor:
+            if item.__class__ is Result:
                 item._node = None
     for observer in state.observers:
         observer.recorded(primitive, (*args, *kwargs.values()), result)
@@ -457,7 +458,7 @@ _HELPERS: dict[str, Any] = {
     "FLOAT64": FLOAT64,
     "Node": Node,
     "TENSORS": TENSORS,
-    "Tensor": Tensor,
+    "Result": Result,
     "as_value": as_value,
     "check_dtype": check_dtype,
     "explain": explain,
@@ -465,7 +466,6 @@ _HELPERS: dict[str, Any] = {
     "make": make,
     "mode": mode,
     "ndarray": np.ndarray,
-    "new": new,
     "next_order": next_order,
     "np": np,
     "observe": observe,

@@ -27,7 +27,7 @@ __all__ = [
 ]
 
 
-@primitive(x=lambda g, y: g * (y > 0), domain=nonzero)
+@primitive(x="g * (y > 0)", domain=nonzero)
 def relu(x: Any) -> Any:
     """``max(x, 0)``, with slope 0 at 0.
 
@@ -37,7 +37,7 @@ def relu(x: Any) -> Any:
     return np.maximum(x, np.zeros((), np.asarray(x).dtype))
 
 
-@primitive(x=lambda g, y: g * (y * (1 - y)), domain=real, points=[0.0])
+@primitive(x="g * (y * (1 - y))", domain=real, points=[0.0])
 def sigmoid(x: Any) -> Any:
     """The logistic function ``1 / (1 + exp(-x))``, without overflow.
 
