@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from autodiff import domains, errors, rules
 from autodiff import functions as functions
+from autodiff.checkpointing import checkpoint
 from autodiff.domains import above, below, between, integers, nonzero, positive, real
 from autodiff.graph import enable_grad, grad_enabled, no_grad
 from autodiff.primitive import composite, constant, primitive
@@ -29,6 +30,7 @@ from autodiff.transforms import (
 
 if TYPE_CHECKING:
     from autodiff import testing as testing
+    from autodiff.debugging import debug as debug
     from autodiff.graphview import draw as draw
     from autodiff.tracing import scope as scope
     from autodiff.tracing import trace as trace
@@ -42,8 +44,10 @@ __all__ = [
     "as_tensor",
     "below",
     "between",
+    "checkpoint",
     "composite",
     "constant",
+    "debug",
     "domains",
     "draw",
     "elementwise_grad",
@@ -74,6 +78,7 @@ __all__ = [
 
 # Loaded at first use, so that importing the engine stays cheap.
 _LAZY = {
+    "debug": "autodiff.debugging",
     "draw": "autodiff.graphview",
     "scope": "autodiff.tracing",
     "trace": "autodiff.tracing",

@@ -180,8 +180,10 @@ class Parts(dict[int, Any]):
 class Observer(Protocol):
     """Something that looks on while operations are recorded (a trace, the debug mode)."""
 
-    def recorded(self, primitive: Any, arguments: tuple[Any, ...], result: Any) -> None:
-        """`primitive` was called with `arguments` and gave `result`."""
+    def recorded(
+        self, primitive: Any, arguments: tuple[Any, ...], result: Any, seconds: float
+    ) -> None:
+        """`primitive` was called with `arguments` and gave `result`, in so many seconds."""
         ...
 
     def reached(self, node: Node, gradient: Any) -> None:
@@ -313,7 +315,7 @@ def _check_array(node: Node, slot: str, array: Any) -> None:
 
 # Nodes whose gradient somebody wants to see on its way, with the functions to call.
 watchers: weakref.WeakKeyDictionary[Node, list[Callable[[Any], Any]]] = weakref.WeakKeyDictionary()
-_watched = watchers.data  # the same as a plain dict, quick to ask whether it is empty
+_ever_watched = False  # asking the weak dictionary whether it is empty would be slow
 
 
 def watch(node: Node, function: Callable[[Any], Any]) -> Callable[[], None]:
@@ -321,6 +323,8 @@ def watch(node: Node, function: Callable[[Any], Any]) -> Callable[[], None]:
 
     Returns a function that takes the watch away.
     """
+    global _ever_watched
+    _ever_watched = True
     functions = watchers.setdefault(node, [])
     functions.append(function)
 
@@ -375,7 +379,7 @@ def walk(
     heap: list[tuple[int, Node]] = []  # (-order, node)
     waiting: Node | None = None  # the node that comes next, unless the heap has a younger one
     limit = max(floor, _last_change)
-    watched = bool(_watched) or (mode.special > 0 and bool(thread_state.observers))
+    watched = _ever_watched or (mode.special > 0 and bool(thread_state.observers))
     ndarray, float64, float64_dtype = np.ndarray, np.float64, FLOAT64
 
     node = root

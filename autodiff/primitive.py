@@ -344,6 +344,7 @@ def _sequence(
 
 
 def _rule(name: str, signature: inspect.Signature, argument: str, rule: Any) -> Rule:
+    function: Any
     text = rule if isinstance(rule, str) else ""
     if text:
         names = tuple(dict.fromkeys(re.findall(r"[^\W\d]\w*", text)))

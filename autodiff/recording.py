@@ -30,6 +30,7 @@ import linecache
 import re
 from collections.abc import Callable
 from functools import cached_property
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -354,14 +355,16 @@ class _Template:
 
 def observe(primitive: Primitive, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Record an operation while a special mode is on in some thread, perhaps this one."""
-    result = primitive.compiled.ordinary(*args, **kwargs)
     state = thread_state
+    start = perf_counter() if state.observers else 0.0
+    result = primitive.compiled.ordinary(*args, **kwargs)
+    seconds = perf_counter() - start if state.observers else 0.0
     if not state.grad_enabled:
         for item in result if isinstance(result, list | tuple) else (result,):
             if item.__class__ is Result:
                 item._node = None
     for observer in state.observers:
-        observer.recorded(primitive, (*args, *kwargs.values()), result)
+        observer.recorded(primitive, (*args, *kwargs.values()), result, seconds)
     return result
 
 

@@ -480,7 +480,7 @@ class Result(Tensor):
 
 def make(value: Any, node: Node | None) -> Tensor:
     """A Tensor of this value (not copied) at this place in the graph."""
-    result = Result()
+    result: Tensor = Result()  # pyright: ignore[reportCallIssue] - it has no constructor
     result._data = value
     result._node = node
     return result

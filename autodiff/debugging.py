@@ -1,0 +1,177 @@
+"""``with ad.debug():`` stop at the first wrong number, and name the line of code it came from.
+
+Three kinds of wrong numbers are caught: a NaN or infinity that an operation computes, one that
+a backward pass computes, and a value that was changed after an operation kept it, through
+whatever name: the checksum of every kept array is compared before a rule uses it.
+"""
+
+from __future__ import annotations
+
+import sys
+import weakref
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from autodiff.errors import NonFiniteError, StaleValueError
+from autodiff.graph import Leaf, Node, Output, Parts, observing
+from autodiff.primitive import Primitive, plain
+from autodiff.tensor import Tensor
+from autodiff.tracing import Source, user_line
+
+__all__ = ["debug"]
+
+
+@contextmanager
+def debug() -> Iterator[None]:
+    """Check every value and gradient of this thread; slower.
+
+    Raises:
+        NonFiniteError: at the first NaN or infinity; it names the operation, the element, the
+            inputs there, and the user's line.
+        StaleValueError: an array that a backward pass needs was changed after it was recorded.
+
+    >>> import autodiff as ad
+    >>> x = ad.tensor([1.0, 0.0], requires_grad=True)
+    >>> with ad.debug():
+    ...     np.log(x)
+    Traceback (most recent call last):
+    ...
+    autodiff.errors.NonFiniteError: log produced -inf at element (1,), input 0.0
+    ...
+    """
+    with observing(_Debugger()), np.errstate(all="ignore"):  # our message is the better one
+        yield
+
+
+class _Record:
+    """What is known of a recorded node: the user's line, and checksums of what it kept."""
+
+    def __init__(self, node: Node, source: Source | None) -> None:
+        self.source = source
+        self.checksums = {
+            slot: [_checksum(array) for array in _arrays(getattr(node, slot))] for slot in node.kept
+        }
+
+
+class _Debugger:
+    """The observer behind `debug`."""
+
+    def __init__(self) -> None:
+        self._records: weakref.WeakKeyDictionary[Node, _Record] = weakref.WeakKeyDictionary()
+        self._users: weakref.WeakKeyDictionary[Node, list[Node]] = weakref.WeakKeyDictionary()
+
+    def recorded(
+        self,
+        primitive: Primitive,
+        arguments: tuple[Any, ...],
+        result: Any,
+        seconds: float,
+    ) -> None:
+        """Check what an operation computed, and note what it kept."""
+        source, _ = user_line(sys._getframe(1))
+        results = result if isinstance(result, list | tuple) else (result,)
+        for item in results:
+            value = item.data if isinstance(item, Tensor) else item
+            place = _first_non_finite(value)
+            if place is not None:
+                raise NonFiniteError(_describe(primitive, arguments, value, place, source))
+            node = item.node if isinstance(item, Tensor) else None
+            node = node.parent if isinstance(node, Output) else node
+            if node is not None and node not in self._records:
+                self._records[node] = _Record(node, source)
+
+    def reached(self, node: Node, gradient: Any) -> None:
+        """Check a gradient, and that what the next rules need is unchanged."""
+        for g in gradient.values() if isinstance(gradient, Parts) else (gradient,):
+            place = _first_non_finite(g.data if isinstance(g, Tensor) else g)
+            if place is not None:
+                raise NonFiniteError(self._describe_gradient(node, g, place))
+        for parent in node.parents():
+            self._users.setdefault(parent, []).append(node)
+        record = self._records.get(node)
+        if record is None:
+            return
+        for slot, checksums in record.checksums.items():
+            arrays = _arrays(getattr(node, slot))
+            for array, checksum in zip(arrays, checksums, strict=False):
+                if _checksum(array) != checksum:
+                    name = slot.removesuffix("_kept")
+                    what = "its result" if name == "y" else f"its argument {name!r}"
+                    raise StaleValueError(
+                        f"{node.operation}: {what} of shape {np.shape(array)} was changed after it "
+                        "was recorded; call backward() before, or change a copy"
+                        + _at(record.source)
+                    )
+
+    def _describe_gradient(self, node: Node, g: Any, place: tuple[int, ...]) -> str:
+        value = np.asarray(plain(g))[place]
+        users = self._users.get(node, [])
+        if not users:
+            return f"backward: the gradient passed in is {value} at element {place}"
+        lines = []
+        for user in users:
+            record = self._records.get(user)
+            lines.append(f"\n  {user.operation}{_at(record.source if record else None)}")
+        whose = repr(node.name) if isinstance(node, Leaf) and node.name else f"a {node.operation}"
+        return (
+            f"the backward pass produced {value} at element {place} of the gradient of {whose} "
+            f"of shape {node.shape}, in the rule of" + "".join(lines)
+        )
+
+
+def _describe(
+    primitive: Primitive,
+    arguments: tuple[Any, ...],
+    value: Any,
+    place: tuple[int, ...],
+    source: Source | None,
+) -> str:
+    shape = np.shape(value)
+    inputs = []
+    for argument in arguments:
+        array = plain(argument)
+        if isinstance(array, np.ndarray | np.generic | float | complex):
+            if np.shape(array) == shape or np.ndim(array) == 0:
+                inputs.append(str(np.broadcast_to(array, shape)[place]))
+            else:
+                bad = _first_non_finite(array)
+                inputs.append(
+                    f"of shape {np.shape(array)}"
+                    + ("" if bad is None else f" with {np.asarray(array)[bad]} at {bad}")
+                )
+    word = "input" if len(inputs) == 1 else "inputs"
+    shown = f", {word} {' and '.join(inputs)}" if inputs else ""
+    bad = np.asarray(value)[place]
+    return f"{primitive.name} produced {bad} at element {place}{shown}{_at(source)}"
+
+
+def _at(source: Source | None) -> str:
+    """The user's line, below the message."""
+    if source is None:
+        return ""
+    file = Path(source.file)
+    with suppress(ValueError):
+        file = file.relative_to(Path.cwd())
+    return f"\n  {file}:{source.line}: {source.text}"
+
+
+def _first_non_finite(value: Any) -> tuple[int, ...] | None:
+    """The index of the first NaN or infinity, or None."""
+    array = np.asarray(value)
+    if array.dtype.kind not in "fc" or np.isfinite(array).all():
+        return None
+    return tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+
+
+def _arrays(value: Any) -> list[np.ndarray]:
+    items = value if isinstance(value, list | tuple) else (value,)
+    return [item for item in items if isinstance(item, np.ndarray)]
+
+
+def _checksum(array: np.ndarray) -> int:
+    return zlib.crc32(np.ascontiguousarray(array).view(np.uint8).tobytes())
