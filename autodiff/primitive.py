@@ -32,7 +32,7 @@ import inspect
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from types import ModuleType
 from typing import Any
 
@@ -318,7 +318,7 @@ def _signature(function: Any, text: str | None, name: str) -> inspect.Signature:
     if text is None and isinstance(function, np.ufunc) and function.nin <= 2:
         text = "x" if function.nin == 1 else "a, b"
     if text is not None:
-        return inspect.signature(eval(f"lambda {text}: None", {"np": np}))
+        return _parse(text)
     try:
         found = inspect.signature(function)
     except (TypeError, ValueError):
@@ -332,6 +332,12 @@ def _signature(function: Any, text: str | None, name: str) -> inspect.Signature:
                 "the cotangent and 'y' the result); rename it, or pass signature="
             )
     return found
+
+
+@lru_cache(maxsize=256)
+def _parse(text: str) -> inspect.Signature:
+    """The signature that ``"x, axis=None"`` describes."""
+    return inspect.signature(eval(f"lambda {text}: None", {"np": np}))
 
 
 def _sequence(
@@ -351,7 +357,12 @@ def _rule(name: str, signature: inspect.Signature, argument: str, rule: Any) -> 
         function = eval(f"lambda {', '.join(names)}: {text}")
     else:
         function = rule
-        names = tuple(inspect.signature(function).parameters)
+        code = getattr(rule, "__code__", None)  # inspect.signature is slow, and there are hundreds
+        names = (
+            code.co_varnames[: code.co_argcount]
+            if code
+            else tuple(inspect.signature(rule).parameters)
+        )
     for needed in names:
         base = needed.removesuffix("_shape")
         if needed not in ("g", "y", "wanted") and not (

@@ -133,6 +133,9 @@ class _Template:
             add("        tensors = True")
             add(f"        {argument}_node = {argument}._node")
             add(f"        {argument} = {argument}._data")
+            if p.operators:  # a list would mean something else to Python's operators
+                add(f"    elif {argument}.__class__ is list or {argument}.__class__ is tuple:")
+                add(f"        {argument} = np.asarray({argument})")
         for argument in p.detached:
             add(f"    if {argument}.__class__ in TENSORS:")
             add("        tensors = True")
@@ -142,6 +145,9 @@ class _Template:
         add("    except (TypeError, ValueError) as error:")
         shown = ", ".join([*self.arguments, *p.detached])
         add(f"        raise explain(primitive, error, ({shown},)) from error")
+        if p.operators:  # Python's own complex * np.float64 is a Python number
+            add("    if y.__class__ is complex:")
+            add("        y = as_value(y)")
         if not isinstance(p.function, np.ufunc) and not p.multiple:
             add("    if y.__class__ is not ndarray and y.__class__ is not float64:")
             add("        y = as_value(y)")
@@ -435,25 +441,33 @@ def check_dtype(primitive: Primitive, dtype: np.dtype) -> None:
 
 
 def explain(primitive: Primitive, error: Exception, values: tuple[Any, ...]) -> Exception:
-    """The same error, with the function's name and the shapes that it met."""
-    shapes = " and ".join(
-        str(shapes_of(v)) if isinstance(v, list | tuple) else str(np.shape(v)) for v in values
-    )
-    hint = ""
-    if primitive.name in ("matmul", "dot") and len(values) == 2:
-        first, second = (np.shape(v) for v in values)
-        if len(first) >= 1 and len(second) == 2 and first[-1] == second[-1]:
-            hint = "; transpose the second?"
-        elif (
-            len(first) == 2
-            and len(second) >= 1
-            and first[0] == second[-2 if len(second) > 1 else 0]
-        ):
-            hint = "; transpose the first?"
+    """The same error, with the function's name, the shapes that it met and the next step."""
     if isinstance(error, AutodiffError):
         return error
-    message = f"{primitive.name}: arguments of shapes {shapes}: {error}{hint}"
-    return ShapeError(message) if type(error) is ValueError else type(error)(message)
+    name = primitive.name
+    shapes = [shapes_of(v) if isinstance(v, list | tuple) else np.shape(v) for v in values]
+    met = " and ".join(map(str, shapes))
+    if type(error) is ValueError and len(shapes) == 2:
+        if name == "matmul":
+            return ShapeError(f"matmul: shapes {met} do not align{_transpose_hint(*shapes)}")
+        if isinstance(primitive.function, np.ufunc):
+            return ShapeError(f"{name}: shapes {met} do not broadcast")
+    met = f"shapes {met}" if len(shapes) > 1 else f"shape {met}"
+    if isinstance(error, TypeError):
+        kind: type[Exception] = TypeError
+    else:
+        kind = ShapeError if type(error) is ValueError else type(error)
+    return kind(f"{name}: with arguments of {met}: {error}")
+
+
+def _transpose_hint(first: Any, second: Any) -> str:
+    if not first or not second:
+        return "; multiply by a number with *"
+    if len(second) > 1 and first[-1] == second[-1]:
+        return "; transpose the second?"
+    if len(first) > 1 and first[-2] == second[-2 if len(second) > 1 else 0]:
+        return "; transpose the first?"
+    return ""
 
 
 _HELPERS: dict[str, Any] = {

@@ -326,10 +326,6 @@ class Tensor(ArrayMethods):
     # ---------------------------------------------------------------- Python and NumPy protocols
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        for value in inputs:
-            if type(value) in (list, tuple):
-                inputs = tuple(np.asarray(v) if type(v) in (list, tuple) else v for v in inputs)
-                break
         if method == "__call__" and not kwargs:
             return lookup(ufunc)(*inputs)
         return lookup(np.ufunc)(ufunc, method, inputs, kwargs)

@@ -18,6 +18,7 @@ debugging and compilation are built on it.
 
 from __future__ import annotations
 
+import functools
 import inspect
 import linecache
 import os
@@ -318,7 +319,7 @@ def tracing() -> bool:
     return _state.traces > 0
 
 
-class scope(ContextDecorator):  # noqa: N801 - used like a function
+class scope(ContextDecorator):
     """Give a name to a part of a program: ``with ad.scope("encoder"):``, or as a decorator.
 
     Traces note the names of the open scopes, and pictures draw them as boxes. When a trace sees
@@ -364,19 +365,25 @@ def user_line(frame: FrameType | None) -> tuple[Source | None, bool]:
 # ---------------------------------------------------------------- arguments
 
 
-def _named(primitive: Primitive, arguments: tuple[Any, ...]) -> Iterator[tuple[str, Any, Any]]:
-    """The name, value and default of each argument."""
+@functools.cache
+def _layout(primitive: Primitive) -> tuple[list[inspect.Parameter], list[inspect.Parameter]]:
+    """The parameters that are passed by position, and those passed by keyword."""
     parameters = list(primitive.signature.parameters.values())
     keywords = [p for p in parameters if p.kind is p.KEYWORD_ONLY]
-    positional = arguments[: len(arguments) - len(keywords)]
-    for p in parameters:
+    return [p for p in parameters if p.kind is not p.KEYWORD_ONLY], keywords
+
+
+def _named(primitive: Primitive, arguments: tuple[Any, ...]) -> Iterator[tuple[str, Any, Any]]:
+    """The name, value and default of each argument."""
+    by_position, by_keyword = _layout(primitive)
+    last = len(arguments) - len(by_keyword)
+    for index, p in enumerate(by_position):
         if p.kind is p.VAR_POSITIONAL:
-            for index, value in enumerate(positional):
-                yield f"{p.name}[{index}]", value, inspect.Parameter.empty
-        elif p.kind is not p.KEYWORD_ONLY:
-            yield p.name, positional[0], p.default
-            positional = positional[1:]
-    for p, value in zip(keywords, arguments[len(arguments) - len(keywords) :], strict=True):
+            for item, value in enumerate(arguments[index:last]):
+                yield f"{p.name}[{item}]", value, p.empty
+        else:
+            yield p.name, arguments[index], p.default
+    for p, value in zip(by_keyword, arguments[last:], strict=True):
         yield p.name, value, p.default
 
 

@@ -16,27 +16,35 @@ from autodiff.shapes import normalize_axes
 # ---------------------------------------------------------------- matmul
 
 
+# `dot` is what BLAS is reached by fastest: half the time of `matmul` for small matrices, and an
+# eighth for an outer product. It means the same for one and two dimensions.
+
+
+def _matmul(a: Any, b: Any) -> Any:
+    if a.__class__ is np.ndarray and b.__class__ is np.ndarray and a.ndim <= 2 and b.ndim <= 2:
+        return a.dot(b)
+    return np.matmul(a, b)
+
+
 def _flip(x: Any) -> Any:
     """The last two axes exchanged."""
-    return x.T if len(x.shape) == 2 else np.swapaxes(x, -1, -2)
+    return x.T if x.ndim == 2 else np.swapaxes(x, -1, -2)
 
 
 def _matmul_a(g: Any, a_shape: tuple[int, ...], b: Any) -> Any:
-    if len(b.shape) == 1:
-        return np.multiply.outer(g, b) if len(a_shape) > 1 else g * b
+    if b.ndim == 1:
+        return g[..., None] * b if len(a_shape) > 1 else g * b
     if len(a_shape) == 1:
-        return np.matmul(b, g[..., None])[..., 0]
-    return np.matmul(g, _flip(b))
+        return b.dot(g) if b.ndim == 2 else np.matmul(b, g[..., None])[..., 0]
+    return g.dot(b.T) if g.ndim == 2 and b.ndim == 2 else np.matmul(g, _flip(b))
 
 
 def _matmul_b(g: Any, a: Any, b_shape: tuple[int, ...]) -> Any:
-    if len(a.shape) == 1:
-        if len(b_shape) == 1:
-            return g * a
-        return a[:, None] * g[..., None, :]
+    if a.ndim == 1:
+        return g * a if len(b_shape) == 1 else a[:, None] * g[..., None, :]
     if len(b_shape) == 1:
-        return np.matmul(_flip(a), g[..., None])[..., 0]
-    return np.matmul(_flip(a), g)
+        return a.T.dot(g) if a.ndim == 2 else np.matmul(_flip(a), g[..., None])[..., 0]
+    return a.T.dot(g) if g.ndim == 2 and a.ndim == 2 else np.matmul(_flip(a), g)
 
 
 def _matrices(d: Draw) -> Call:
@@ -56,6 +64,7 @@ def _matrices(d: Draw) -> Call:
 
 matmul = primitive(
     np.matmul,
+    forward=_matmul,
     a=_matmul_a,
     b=_matmul_b,
     domain=cases(_matrices),
