@@ -369,24 +369,24 @@ def walk(
 
     Returns their cotangents, and which of these arrays nobody else can hold.
     """
-    grads: dict[Node, Any] = {root: seed}
     if root.order < 0:
         raise _freed(root)
     if root.order <= floor:
-        return ({} if wanted is not None and root not in wanted else grads), set()
+        return ({root: seed} if wanted is None or root in wanted else {}), set()
 
+    grads: dict[Node, Any] = {}
     owned: set[Node] = set()  # cotangents that this walk allocated, to be added to in place
     heap: list[tuple[int, Node]] = []  # (-order, node)
-    waiting: Node | None = None  # the node that comes next, unless the heap has a younger one
+    waiting: Node | None = None  # comes next, unless the heap has a younger one
+    waiting_g: Any = None  # its cotangent so far
     limit = max(floor, _last_change)
     watched = _ever_watched or (mode.special > 0 and bool(thread_state.observers))
     ndarray, float64, float64_dtype = np.ndarray, np.float64, FLOAT64
 
-    node = root
     if root.order <= limit:
         check_unchanged(root)
+    node, g = root, seed
     while True:
-        g = grads.pop(node)
         if watched:
             g = show_to_watchers(node, g)
         for parent, r in node.pull_recorded(g) if recorded else node.pull(g, keep):
@@ -399,6 +399,14 @@ def walk(
                 r = _fit(r, parent)
                 kind = r.__class__
 
+            if parent is waiting:
+                if parent in owned:
+                    waiting_g += r
+                else:
+                    waiting_g = waiting_g + r
+                    if kind is ndarray:
+                        owned.add(parent)
+                continue
             old = grads.get(parent)
             if old is not None:
                 if kind is not ndarray:
@@ -419,24 +427,32 @@ def walk(
                         grads[parent] = r
                     continue
                 check_unchanged(parent)
-            grads[parent] = r
             if waiting is None:
                 waiting = parent
+                waiting_g = r
             elif order > waiting.order:
+                grads[waiting] = waiting_g
                 heappush(heap, (-waiting.order, waiting))
                 waiting = parent
+                waiting_g = r
             else:
+                grads[parent] = r
                 heappush(heap, (-order, parent))
 
         if waiting is None:
             if not heap:
                 break
             node = heappop(heap)[1]
+            g = grads.pop(node)
         elif heap and -heap[0][0] > waiting.order:
+            grads[waiting] = waiting_g
             node = heapreplace(heap, (-waiting.order, waiting))[1]
+            g = grads.pop(node)
             waiting = None
         else:
-            node, waiting = waiting, None
+            node = waiting
+            g = waiting_g
+            waiting = None
 
     if watched:
         for node in grads:
