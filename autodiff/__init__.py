@@ -17,6 +17,7 @@ from autodiff.domains import above, below, between, integers, nonzero, positive,
 from autodiff.graph import enable_grad, grad_enabled, no_grad
 from autodiff.primitive import composite, constant, primitive
 from autodiff.tensor import Tensor, as_tensor, tensor
+from autodiff.tracing import scope, trace, tracing
 from autodiff.transforms import (
     elementwise_grad,
     grad,
@@ -32,9 +33,6 @@ if TYPE_CHECKING:
     from autodiff import testing as testing
     from autodiff.debugging import debug as debug
     from autodiff.graphview import draw as draw
-    from autodiff.tracing import scope as scope
-    from autodiff.tracing import trace as trace
-    from autodiff.tracing import tracing as tracing
 
 __version__ = "0.1.0"
 
@@ -80,9 +78,6 @@ __all__ = [
 _LAZY = {
     "debug": "autodiff.debugging",
     "draw": "autodiff.graphview",
-    "scope": "autodiff.tracing",
-    "trace": "autodiff.tracing",
-    "tracing": "autodiff.tracing",
 }
 
 

@@ -1,4 +1,4 @@
-"""Declaring derivatives: `primitive`, `composite` and `constant`.
+"""Declaring derivatives: `primitive`, `composite`, `constant` and `unsupported`.
 
 A primitive is declared in one call, with one rule for each argument that has a derivative.
 The rule is a plain NumPy expression for the cotangent of that argument, and the names of its
@@ -39,7 +39,7 @@ from typing import Any
 import numpy as np
 
 from autodiff.domains import Cases, Interval
-from autodiff.errors import AutodiffError
+from autodiff.errors import AutodiffError, UnsupportedError
 from autodiff.recording import Compiled
 from autodiff.registry import describe, dispatch
 from autodiff.tensor import TENSORS, Tensor
@@ -50,10 +50,12 @@ __all__ = [
     "DeclarationError",
     "Primitive",
     "Rule",
+    "Unsupported",
     "composite",
     "constant",
     "entries",
     "primitive",
+    "unsupported",
 ]
 
 Domain = Interval | Cases | tuple[Interval, ...]
@@ -159,8 +161,22 @@ class Constant:
         return self.function(*plain(args), **plain(kwargs))
 
 
+@dataclass(frozen=True, eq=False)
+class Unsupported:
+    """A function that does not work on tensors, and what to use in its place."""
+
+    name: str
+    function: Any
+    instead: str
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        raise UnsupportedError(
+            f"{describe(self.function)} does not work on tensors: {self.instead}"
+        )
+
+
 # Everything that was declared, in order: what the tests visit and the tables list.
-entries: list[Primitive | Composite | Constant] = []
+entries: list[Primitive | Composite | Constant | Unsupported] = []
 
 
 def primitive(
@@ -297,6 +313,14 @@ def constant(*functions: Any) -> None:
     """Say that functions have no derivative: tensors go in as arrays, arrays come out."""
     for function in functions:
         made = Constant(describe(function).rpartition(".")[2], function)
+        entries.append(made)
+        dispatch[function] = made
+
+
+def unsupported(*functions: Any, instead: str) -> None:
+    """Say that functions do not work on tensors, and what to use in their place."""
+    for function in functions:
+        made = Unsupported(describe(function).rpartition(".")[2], function, instead)
         entries.append(made)
         dispatch[function] = made
 

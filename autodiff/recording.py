@@ -453,10 +453,9 @@ def explain(primitive: Primitive, error: Exception, values: tuple[Any, ...]) -> 
         if isinstance(primitive.function, np.ufunc):
             return ShapeError(f"{name}: shapes {met} do not broadcast")
     met = f"shapes {met}" if len(shapes) > 1 else f"shape {met}"
-    if isinstance(error, TypeError):
-        kind: type[Exception] = TypeError
-    else:
-        kind = ShapeError if type(error) is ValueError else type(error)
+    kind: type[Exception] = ShapeError if type(error) is ValueError else type(error)
+    if isinstance(error, TypeError):  # NumPy's own kinds of it want other arguments
+        kind = TypeError
     return kind(f"{name}: with arguments of {met}: {error}")
 
 

@@ -44,8 +44,7 @@ def sigmoid(x: Any) -> Any:
     >>> float(sigmoid(np.float64(-1000.0)))
     0.0
     """
-    half = x * 0.5
-    return np.tanh(half) * 0.5 + 0.5
+    return np.tanh(np.multiply(x, 0.5)) * 0.5 + 0.5
 
 
 @primitive(x=lambda g, x: g * sigmoid(x), domain=real, points=[0.0])
@@ -107,9 +106,9 @@ def softmax(x: Any, axis: int = -1) -> Any:
     >>> softmax(np.array([1000.0, 1000.0]))
     array([0.5, 0.5])
     """
-    shifted = np.exp(x - np.max(x, axis=axis, keepdims=True))
-    shifted /= np.sum(shifted, axis=axis, keepdims=True)
-    return shifted
+    powers = np.exp(x - np.max(x, axis=axis, keepdims=True))
+    powers /= np.sum(powers, axis=axis, keepdims=True)
+    return powers
 
 
 @primitive(
@@ -122,8 +121,7 @@ def log_softmax(x: Any, axis: int = -1) -> Any:
     array([     0., -10000.])
     """
     shifted = x - np.max(x, axis=axis, keepdims=True)
-    shifted -= np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True))
-    return shifted
+    return shifted - np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True))
 
 
 def _cross_entropy_rule(g: Any, logits: Any, labels: Any) -> Any:
@@ -157,7 +155,12 @@ def cross_entropy(logits: Any, labels: Any) -> Any:
             f"cross_entropy: logits of shape (rows, classes) and labels of shape (rows,) are "
             f"needed, not {np.shape(logits)} and {labels.shape}"
         )
-    top = np.max(logits, axis=1, keepdims=True)
-    shifted = logits - top
+    if labels.size and not 0 <= labels.min() <= labels.max() < logits.shape[1]:
+        wrong = int(np.argmax((labels < 0) | (labels >= logits.shape[1])))
+        raise ShapeError(
+            f"cross_entropy: label {labels[wrong]} in row {wrong} is not a class; logits of shape "
+            f"{logits.shape} have classes 0 to {logits.shape[1] - 1}"
+        )
+    shifted = logits - np.max(logits, axis=1, keepdims=True)
     picked = shifted[np.arange(len(labels)), labels]
     return np.mean(np.log(np.sum(np.exp(shifted), axis=1)) - picked)

@@ -21,7 +21,7 @@ from autodiff.shapes import normalize_axes
 
 
 def _matmul(a: Any, b: Any) -> Any:
-    if a.__class__ is np.ndarray and b.__class__ is np.ndarray and a.ndim <= 2 and b.ndim <= 2:
+    if a.__class__ is b.__class__ is np.ndarray and 1 <= a.ndim <= 2 and 1 <= b.ndim <= 2:
         return a.dot(b)
     return np.matmul(a, b)
 

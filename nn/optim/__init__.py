@@ -1,0 +1,34 @@
+"""Optimizers: rules that change parameters by their gradients, in place.
+
+>>> import numpy as np
+>>> from nn import Parameter, optim
+>>> x = Parameter(3.0)
+>>> optimizer = optim.SGD([x], lr=0.25)
+>>> for _ in range(20):
+...     loss = np.square(x - 1)
+...     optimizer.zero_grad()
+...     loss.backward()
+...     optimizer.step()
+>>> round(x.item(), 4)
+1.0
+"""
+
+from nn.names import look_up
+from nn.optim.adam import Adam, AdamW
+from nn.optim.optimizer import Optimizer, OptimizerStateError
+from nn.optim.sgd import SGD
+
+__all__ = ["OPTIMIZERS", "SGD", "Adam", "AdamW", "Optimizer", "OptimizerStateError", "get"]
+
+OPTIMIZERS: dict[str, type[Optimizer]] = {"sgd": SGD, "adam": Adam, "adamw": AdamW}
+
+
+def get(name: str) -> type[Optimizer]:
+    """The optimizer class of that name in `OPTIMIZERS`.
+
+    Raises nn.names.UnknownNameError, which lists the names.
+
+    >>> get("adam")
+    <class 'nn.optim.adam.Adam'>
+    """
+    return look_up(OPTIMIZERS, name, "optimizer")

@@ -1,0 +1,276 @@
+"""What all optimizers share: the parameters, the walk over them, and the state."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+
+import autodiff as ad
+from nn.errors import UserError
+from nn.module import Module
+
+__all__ = ["Optimizer", "OptimizerStateError", "check_setting"]
+
+# A step works on pieces of this size, so that what it reads and writes again stays in the cache.
+CHUNK_BYTES = 256 * 1024
+
+
+class OptimizerStateError(UserError, ValueError):
+    """A saved state that belongs to another optimizer or other parameters."""
+
+
+class Optimizer:
+    """The base of all optimizers.
+
+    A subclass names its settings in `settings`, and in `array_names` the arrays that it keeps for
+    every parameter; each has the parameter's shape and starts at zero. `factors` computes what is
+    the same for all elements, and `update` changes one piece of a parameter.
+
+    parameters: the tensors to train, for example `model.parameters()`.
+    lr: the learning rate; assign `optimizer.lr` to change it between steps.
+
+    After the first step, no step allocates memory in proportion to the parameters.
+    """
+
+    settings: ClassVar[tuple[str, ...]] = ("lr",)
+
+    @property
+    def array_names(self) -> tuple[str, ...]:
+        """The arrays that are kept for every parameter; it may depend on the settings."""
+        return ()
+
+    def __init__(self, parameters: Iterable[ad.Tensor], lr: float) -> None:
+        self.parameters = _checked(type(self).__name__, parameters)
+        self.lr = lr
+        self._steps = [0] * len(self.parameters)  # taken by each parameter
+        self._arrays: list[dict[str, np.ndarray]] = [{} for _ in self.parameters]
+        self._scratch: dict[np.dtype, np.ndarray] = {}
+
+    @property
+    def lr(self) -> float:
+        """The learning rate."""
+        return self._lr
+
+    @lr.setter
+    def lr(self, lr: float) -> None:
+        check_setting(self, "lr", lr)
+        self._lr = float(lr)
+
+    def factors(self, count: int) -> Any:
+        """What `update` needs to know in the step number `count` (from 1) of a parameter."""
+        raise NotImplementedError
+
+    def update(
+        self,
+        value: np.ndarray,
+        gradient: np.ndarray,
+        arrays: list[np.ndarray],
+        scratch: np.ndarray,
+        factors: Any,
+    ) -> None:
+        """Change `value` and `arrays` in place. All are one-dimensional, of the same length.
+
+        `gradient` is not to be changed; `scratch` may be used for whatever is needed in between.
+        """
+        raise NotImplementedError
+
+    def step(self) -> None:
+        """Change every parameter that has a gradient."""
+        for index, parameter in enumerate(self.parameters):
+            gradient = parameter.grad
+            if gradient is None:
+                continue
+            if isinstance(gradient, ad.Tensor):  # after backward(create_graph=True)
+                gradient = gradient.detach().numpy()
+            self._steps[index] += 1
+            self._step(parameter, gradient, self._kept(index), self.factors(self._steps[index]))
+
+    def zero_grad(self) -> None:
+        """Forget the gradients: the next backward pass starts from nothing."""
+        for parameter in self.parameters:
+            parameter.grad = None
+
+    def _step(
+        self, parameter: ad.Tensor, gradient: Any, arrays: list[np.ndarray], factors: Any
+    ) -> None:
+        data = parameter.data
+        value = _flat(data)
+        gradient = _flat(gradient)
+        scratch = self._scratch_for(value.dtype)
+        size = len(scratch)
+        for start in range(0, len(value), size):
+            piece = slice(start, start + size)
+            part = value[piece]
+            self.update(
+                part,
+                gradient[piece],
+                [array[piece] for array in arrays],
+                scratch[: len(part)],
+                factors,
+            )
+        if not isinstance(data, np.ndarray):  # a NumPy scalar: a parameter with no dimensions
+            parameter.data = value.view(data.dtype)[0]
+            return
+        if not data.flags.c_contiguous:  # then `value` is a copy
+            data[...] = value.view(data.dtype).reshape(data.shape)
+        parameter.data = data  # so that a backward pass that needs the old value raises
+
+    def _kept(self, index: int) -> list[np.ndarray]:
+        """The arrays that are kept for a parameter, flat."""
+        kept = self._arrays[index]
+        if not kept:
+            data = self.parameters[index].data
+            kept.update({name: np.zeros(data.shape, data.dtype) for name in self.array_names})
+        return [_flat(array) for array in kept.values()]
+
+    def _scratch_for(self, dtype: np.dtype) -> np.ndarray:
+        if dtype not in self._scratch:
+            self._scratch[dtype] = np.empty(CHUNK_BYTES // dtype.itemsize, dtype)
+        return self._scratch[dtype]
+
+    # ---------------------------------------------------------------- saving and resuming
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that is needed to go on exactly as if nothing had happened.
+
+        Entries: `optimizer`, the name of the class; `settings`, by name; `steps`, how many each
+        parameter has taken; `arrays`, copies of the kept arrays, named "<parameter>.<array>" with
+        the number of the parameter. All but the arrays can be written as JSON.
+
+        >>> optimizer = Optimizer([ad.tensor(1.0, requires_grad=True)], lr=0.1)
+        >>> optimizer.state_dict()
+        {'optimizer': 'Optimizer', 'settings': {'lr': 0.1}, 'steps': [0], 'arrays': {}}
+        """
+        return {
+            "optimizer": type(self).__name__,
+            "settings": {name: getattr(self, name) for name in self.settings},
+            "steps": list(self._steps),
+            "arrays": {
+                f"{index}.{name}": array.copy()
+                for index, kept in enumerate(self._arrays)
+                for name, array in kept.items()
+            },
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over a state from `state_dict`, settings included.
+
+        Raises OptimizerStateError, before anything is changed, if it is of another optimizer or
+        the parameters differ in number or shape.
+        """
+        kind = type(self).__name__
+        if state.get("optimizer") != kind:
+            raise OptimizerStateError(
+                f"{kind}: the state is one of {state.get('optimizer')!r}; make the optimizer that "
+                "it was saved from"
+            )
+        steps, settings = [int(count) for count in state["steps"]], state["settings"]
+        if len(steps) != len(self.parameters) or set(settings) != set(self.settings):
+            raise OptimizerStateError(
+                f"{kind}: the state has {len(steps)} parameters and the settings "
+                f"{', '.join(settings)}, but this optimizer has {len(self.parameters)} and "
+                f"{', '.join(self.settings)}; pass the parameters with which it was saved"
+            )
+        before = {name: getattr(self, name) for name in self.settings}
+        self._set(settings)
+        try:
+            arrays = [self._loaded(i, count, state["arrays"]) for i, count in enumerate(steps)]
+        except OptimizerStateError:
+            self._set(before)
+            raise
+        self._steps, self._arrays = steps, arrays
+
+    def _set(self, settings: Mapping[str, Any]) -> None:
+        for name in self.settings:
+            value = settings[name]
+            setattr(self, name, tuple(value) if isinstance(value, list) else value)
+
+    def _loaded(self, index: int, steps: int, saved: Mapping[str, Any]) -> dict[str, np.ndarray]:
+        """Copies of the arrays that were saved for a parameter."""
+        if not steps:
+            return {}
+        loaded = {}
+        parameter = self.parameters[index]
+        for name in self.array_names:
+            key = f"{index}.{name}"
+            if key not in saved or np.shape(saved[key]) != parameter.shape:
+                found = f"shape {np.shape(saved[key])}" if key in saved else "nothing"
+                raise OptimizerStateError(
+                    f"{type(self).__name__}: the state has {found} as {key}, but parameter {index} "
+                    f"has shape {parameter.shape}; pass the parameters with which it was saved"
+                )
+            loaded[name] = np.array(saved[key], dtype=parameter.dtype)
+        return loaded
+
+    def __repr__(self) -> str:
+        numbers = sum(parameter.size for parameter in self.parameters)
+        content = f"{len(self.parameters)} parameters of {numbers:,} numbers"
+        settings = [f"{name}={getattr(self, name)}" for name in self.settings]
+        return f"{type(self).__name__}({', '.join([content, *settings])})"
+
+
+def check_setting(optimizer: Optimizer, name: str, value: Any, *, below: float = math.inf) -> None:
+    """Raise ValueError unless `value` is a number of at least 0 and less than `below`.
+
+    >>> check_setting(Optimizer([ad.tensor(1.0)], lr=0.1), "lr", -1)
+    Traceback (most recent call last):
+    ...
+    ValueError: Optimizer: lr is -1; give a finite number of at least 0
+    """
+    number = isinstance(value, int | float | np.integer | np.floating)
+    if not number or not 0 <= value < below:
+        limit = "a finite number of at least 0" + (
+            "" if below == math.inf else f", below {below:g}"
+        )
+        raise ValueError(f"{type(optimizer).__name__}: {name} is {value!r}; give {limit}")
+
+
+def _flat(array: Any) -> np.ndarray:
+    """The elements in one dimension, real: a view if the array is contiguous, otherwise a copy."""
+    flat = np.asarray(array).reshape(-1)
+    return flat.view(f"f{flat.itemsize // 2}") if flat.dtype.kind == "c" else flat
+
+
+def _checked(kind: str, parameters: Any) -> list[ad.Tensor]:
+    """The parameters as a list, or an error that says what is wrong with them."""
+    if isinstance(parameters, Module):
+        raise TypeError(f"{kind}: a module is given; write {kind}(model.parameters(), ...)")
+    if isinstance(parameters, ad.Tensor | np.ndarray):
+        raise TypeError(f"{kind}: one tensor is given; put it into a list")
+    used_up = isinstance(parameters, Iterable) and iter(parameters) is parameters
+    found = list(parameters)
+    if not found and used_up:
+        raise ValueError(
+            f"{kind}: the iterator of parameters has nothing left, perhaps because it was used "
+            "before; pass a list"
+        )
+    if not found:
+        raise ValueError(
+            f"{kind}: there are no parameters to train; a model's are its attributes of type "
+            "nn.Parameter, also in submodules, lists and dicts"
+        )
+    seen: dict[int, int] = {}
+    for index, parameter in enumerate(found):
+        if not isinstance(parameter, ad.Tensor):
+            hint = (
+                "; named_parameters() gives pairs, pass parameters()"
+                if isinstance(parameter, tuple)
+                else "; wrap arrays in nn.Parameter"
+            )
+            name = type(parameter).__name__
+            raise TypeError(f"{kind}: parameter {index} is of type {name}, not a tensor{hint}")
+        if not parameter.is_leaf:
+            raise ValueError(
+                f"{kind}: parameter {index}, of shape {parameter.shape}, is the result of a "
+                "computation, so changing it changes nothing; pass the tensors that it was "
+                "computed from"
+            )
+        if seen.setdefault(id(parameter), index) != index:
+            raise ValueError(
+                f"{kind}: parameters {seen[id(parameter)]} and {index} are the same tensor, which "
+                "would be changed twice; pass it once"
+            )
+    return found

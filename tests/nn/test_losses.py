@@ -1,0 +1,127 @@
+import re
+
+import numpy as np
+import pytest
+
+import autodiff as ad
+import nn
+from nn.errors import DataError
+from nn.losses import TargetError
+
+
+def one_hot(labels, classes):
+    return np.eye(classes)[labels]
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("shape", [(6, 4), (2, 3, 4), (4,)])
+def test_labels_one_hot_rows_and_probabilities_are_the_same_target(reduction, shape):
+    rng = np.random.default_rng(0)
+    labels = rng.integers(4, size=shape[:-1])
+    logits = rng.normal(size=shape)
+    results = []
+    for target in (labels, one_hot(labels, 4), one_hot(labels, 4).astype(bool), labels.tolist()):
+        x = ad.tensor(logits, requires_grad=True)
+        loss = nn.cross_entropy(x, target, reduction=reduction)
+        assert loss.shape == (shape[:-1] if reduction == "none" else ())
+        loss.backward(np.ones(loss.shape))
+        results.append((loss.numpy(), x.grad))
+    for value, grad in results[1:]:
+        np.testing.assert_allclose(value, results[0][0], rtol=1e-12)
+        np.testing.assert_allclose(grad, results[0][1], rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("kind", ["labels", "one-hot"])
+def test_it_is_stable_at_large_logits(dtype, reduction, kind):
+    labels = np.array([0, 1, 1])
+    target = labels if kind == "labels" else one_hot(labels, 3).astype(dtype)
+    logits = np.array([[1e4, 0, -1e4], [1e4, 0, -1e4], [-1e4, -1e4, -1e4]], dtype)
+    x = ad.tensor(logits, requires_grad=True)
+    loss = nn.cross_entropy(x, target, reduction=reduction)
+    rows = np.array([0, 1e4, np.log(3)])
+    expected = {"mean": rows.mean(), "sum": rows.sum(), "none": rows}[reduction]
+    np.testing.assert_allclose(loss.numpy(), expected, rtol=1e-6)
+    assert loss.dtype == dtype
+    loss.backward(np.ones(loss.shape, dtype))
+    slopes = np.array([[0, 0, 0], [1, -1, 0], [1 / 3, -2 / 3, 1 / 3]])
+    np.testing.assert_allclose(x.grad, slopes / (3 if reduction == "mean" else 1), atol=1e-6)
+    assert x.grad.dtype == dtype
+
+
+def test_the_loss_of_equal_logits_is_the_logarithm_of_the_number_of_classes():
+    assert nn.cross_entropy(np.zeros((7, 10)), np.arange(7)) == pytest.approx(np.log(10))
+
+
+def test_gradients_flow_to_probabilities_that_are_tensors():
+    target = ad.tensor([[0.25, 0.75]], requires_grad=True)
+    nn.cross_entropy(np.zeros((1, 2)), target).backward()
+    np.testing.assert_allclose(target.grad, [[np.log(2), np.log(2)]])
+
+
+@pytest.mark.parametrize("bad", [-1, 4, 250])
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int64])
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+def test_a_label_out_of_range_is_named(bad, dtype, reduction):
+    labels = np.array([0, 3, bad, 1]).astype(dtype)
+    message = f"cross_entropy: label 2 is {labels[2]}, but there are 4 classes, 0 to 3"
+    with pytest.raises(DataError, match=message):
+        nn.cross_entropy(np.zeros((4, 4)), labels, reduction=reduction)
+
+
+def test_the_place_of_a_label_out_of_range_is_that_in_the_array_given():
+    with pytest.raises(DataError, match="label 1, 2 is 9"):
+        nn.cross_entropy(np.zeros((2, 3, 4)), np.array([[0, 1, 2], [3, 0, 9]]))
+
+
+@pytest.mark.parametrize(
+    ("shape", "target", "message"),
+    [
+        (
+            (3, 4),
+            np.zeros(3),
+            "logits have shape (3, 4) and targets (3,) float64; class indices must be whole "
+            "numbers, so write targets.astype(int)",
+        ),
+        ((3, 4), np.zeros((3, 1), int), "class indices have no axis of their own"),
+        ((3, 4), np.zeros(4, int), "give class indices of shape (3,), or a row of 4 numbers each"),
+        ((3, 4), np.zeros((3, 5)), "targets (3, 5) float64; give class indices of shape (3,)"),
+        ((3, 4), np.zeros((4, 3), int), "targets (4, 3) int64"),
+        ((), np.zeros((), int), "give logits of shape (rows, classes)"),
+    ],
+)
+def test_targets_that_do_not_fit_are_explained(shape, target, message):
+    with pytest.raises(TargetError, match=re.escape(message)):
+        nn.cross_entropy(np.zeros(shape), target)
+
+
+def test_mse_averages_over_all_elements():
+    x, y = np.arange(6.0).reshape(2, 3), np.ones((2, 3))
+    assert nn.mse_loss(x, y) == pytest.approx(np.mean((x - y) ** 2))
+    assert nn.mse_loss(x, y, reduction="sum") == pytest.approx(np.sum((x - y) ** 2))
+    np.testing.assert_array_equal(nn.mse_loss(x, y, reduction="none"), (x - y) ** 2)
+
+
+def test_mse_does_not_broadcast():
+    with pytest.raises(TargetError, match=re.escape("shape (5, 1) but targets (5,); reshape one")):
+        nn.mse_loss(np.ones((5, 1)), np.ones(5))
+
+
+@pytest.mark.parametrize("loss", [nn.cross_entropy, nn.mse_loss])
+def test_an_unknown_reduction_is_refused(loss):
+    with pytest.raises(ValueError, match="reduction is 'avg'; give 'mean', 'sum' or 'none'"):
+        loss(np.ones((1, 2)), np.ones((1, 2)), reduction="avg")
+
+
+@pytest.mark.parametrize(
+    ("kind", "function"), [(nn.CrossEntropyLoss, nn.cross_entropy), (nn.MSELoss, nn.mse_loss)]
+)
+def test_losses_are_modules_too(kind, function):
+    x, target = np.array([[1.0, 2.0]]), np.array([[0.0, 1.0]])
+    assert kind()(x, target) == function(x, target)
+    assert kind("sum")(x, target) == function(x, target, reduction="sum")
+    assert repr(kind()) == f"{kind.__name__}()"
+    assert repr(kind("sum")) == f"{kind.__name__}(reduction='sum')"
+    with pytest.raises(ValueError, match=f"{kind.__name__}: reduction is 'avg'"):
+        kind("avg")
