@@ -89,14 +89,15 @@ class Node:
 class Leaf(Node):
     """Where differentiation ends: a tensor that the user made with ``requires_grad``."""
 
-    __slots__ = ("grad", "name")
+    __slots__ = ("grad", "name", "tensor")
     operation = "leaf"
 
-    def __init__(self, shape: tuple[int, ...], dtype: np.dtype, name: str | None = None) -> None:
+    def __init__(self, tensor: Any, name: str | None = None) -> None:
         self.order = 0
-        self.shape = shape
-        self.dtype = dtype
+        self.shape = tensor.shape
+        self.dtype = tensor.dtype
         self.name = name
+        self.tensor = weakref.ref(tensor)  # so that pictures can show the value
         self.grad: Any = None
 
     def accumulate(self, g: Any, owned: bool) -> None:
@@ -203,6 +204,7 @@ class _Mode:
 class _ThreadState(threading.local):
     def __init__(self) -> None:
         self.grad_enabled = True
+        self.selecting = False  # whether the current walk has left elements out
         self.observers: tuple[Observer, ...] = ()
 
 
@@ -372,7 +374,9 @@ def walk(
     if root.order < 0:
         raise _freed(root)
     if root.order <= floor:
-        return ({root: seed} if wanted is None or root in wanted else {}), set()
+        if wanted is not None and root not in wanted:
+            return {}, set()
+        return {root: show_to_watchers(root, seed)}, set()
 
     grads: dict[Node, Any] = {}
     owned: set[Node] = set()  # cotangents that this walk allocated, to be added to in place
@@ -385,6 +389,7 @@ def walk(
 
     if root.order <= limit:
         check_unchanged(root)
+    thread_state.selecting = False
     node, g = root, seed
     while True:
         if watched:

@@ -88,6 +88,8 @@ class Primitive:
         detached: further arguments that may be tensors, but have no derivative.
         sequence: the argument that is a sequence of arrays, if there is one.
         multiple: whether there are several results.
+        operators: the Tensor methods that it serves.
+        selects, singular: see `primitive`.
         domain, points, kinks: where it is tested (see `primitive`).
         order: the highest order of derivative that exists and is tested.
     """
@@ -101,6 +103,8 @@ class Primitive:
     sequence: str | None
     multiple: bool
     operators: tuple[str, ...]
+    selects: bool
+    singular: bool
     domain: Domain | None
     points: tuple[Any, ...]
     kinks: tuple[Any, ...]
@@ -168,6 +172,7 @@ class Unsupported:
     name: str
     function: Any
     instead: str
+    domain: None = None  # it is sampled nowhere
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         raise UnsupportedError(
@@ -192,6 +197,8 @@ def primitive(
     sequence: str | None = None,
     multiple: bool = False,
     operators: tuple[str, ...] = (),
+    selects: bool = False,
+    singular: bool = False,
     name: str | None = None,
     **rules: Callable[..., Any] | str | None,
 ) -> Any:
@@ -213,6 +220,9 @@ def primitive(
             cotangent for each.
         multiple: whether the function returns several arrays.
         operators: Tensor methods that this function serves, first the plain then the reflected.
+        selects: whether the result leaves elements of an argument out, as `where` and indexing do.
+        singular: whether the slope can be infinite. Where an element was left out, its cotangent
+            stays 0 then: ``np.where(x > 0, np.log(x), 0)`` has slope 0 at 0, not NaN.
         name: by default the function's own.
 
     Raises:
@@ -239,6 +249,8 @@ def primitive(
             sequence=sequence,
             multiple=multiple,
             operators=operators,
+            selects=selects,
+            singular=singular,
             name=name,
             **rules,
         )
@@ -257,6 +269,8 @@ def primitive(
         sequence=_sequence(parameters, named, sequence),
         multiple=multiple,
         operators=operators,
+        selects=selects,
+        singular=singular,
         domain=domain,
         points=tuple(points),
         kinks=tuple(kinks),

@@ -272,14 +272,14 @@ class _Template:
             f"        return {self._parents()}",
             "",
             "    def pull(self, g, keep):",
-            *self._pull(recorded=False),
+            *self._guarded_pull(recorded=False),
             "        if not keep:",
             "            self.order = -self.order",
             *([f"            {' = '.join(f'self.{k}' for k in kept)} = None"] if kept else []),
             "        return edges",
             "",
             "    def pull_recorded(self, g):",
-            *self._pull(recorded=True),
+            *self._guarded_pull(recorded=True),
             "        return edges",
         ]
         return "\n".join(lines) + "\n"
@@ -294,6 +294,21 @@ class _Template:
         if len(parts) == 1:
             return f"({parts[0]},)"
         return f"tuple(n for n in ({', '.join(parts)}) if n is not None)"
+
+    def _guarded_pull(self, *, recorded: bool) -> list[str]:
+        lines = self._pull(recorded=recorded)
+        if self.primitive.selects:
+            lines.insert(0, "        thread_state.selecting = True")
+        if self.primitive.singular:
+            return [
+                "        if thread_state.selecting:",
+                "            with np.errstate(divide='ignore', invalid='ignore', over='ignore'):",
+                *(f"        {line}" for line in lines),
+                "                edges = [(n, zero_stays(r, g)) for n, r in edges]",
+                "        else:",
+                *(f"    {line}" for line in lines),
+            ]
+        return lines
 
     def _pull(self, *, recorded: bool) -> list[str]:
         lines = ["        g = g.filled(self.count)"] if self.primitive.multiple else []
@@ -431,6 +446,18 @@ def recorded_outputs(node: Any) -> list[Tensor]:
     ]
 
 
+def zero_stays(r: Any, g: Any) -> Any:
+    """The cotangent `r`, with 0 instead of NaN for elements whose cotangent `g` is 0.
+
+    They were left out on the way to the result, so an infinite slope there does not matter.
+    """
+    values, given = (v._data if v.__class__ in TENSORS else v for v in (r, g))
+    if np.shape(values) != np.shape(given):
+        return r
+    undefined = np.isnan(values) & (given == 0)
+    return np.where(undefined, 0, r) if np.any(undefined) else r
+
+
 def check_dtype(primitive: Primitive, dtype: np.dtype) -> None:
     """Raise `DtypeError` unless a result of this dtype can have a gradient."""
     if dtype.kind not in "fc":
@@ -490,5 +517,7 @@ _HELPERS: dict[str, Any] = {
     "several": several,
     "shapes_of": shapes_of,
     "store": store,
+    "thread_state": thread_state,
     "unwrap": unwrap,
+    "zero_stays": zero_stays,
 }

@@ -156,7 +156,7 @@ class Tensor(ArrayMethods):
         node = self._node
         if wanted and node is None:
             _check_differentiable(self.dtype)
-            self._node = Leaf(self.shape, self.dtype, getattr(self, "_name", None))
+            self._node = Leaf(self, getattr(self, "_name", None))
         elif not wanted and node is not None:
             if not self.is_leaf:
                 raise GradientError(
@@ -546,7 +546,7 @@ def _call_text(frame: FrameType) -> str:
 def _rebuild(kind: type, data: Any, requires_grad: bool, name: str | None) -> Tensor:
     result = object.__new__(kind)
     result._data = data
-    result._node = Leaf(data.shape, data.dtype, name) if requires_grad else None
+    result._node = Leaf(result, name) if requires_grad else None
     if not requires_grad:
         result._name = name
     return result

@@ -67,12 +67,13 @@ divide = primitive(
     forward="a / b",
     a="g / b",
     b="-g * y / b",
+    singular=True,
     domain=(real, nonzero),
     operators=("__truediv__", "__rtruediv__"),
 )
 negative = primitive(np.negative, forward="-x", x="-g", domain=real, operators=("__neg__",))
 positive = primitive(np.positive, forward="+x", x="g", domain=real, operators=("__pos__",))
-reciprocal = primitive(np.reciprocal, x="-g * y * y", domain=nonzero)
+reciprocal = primitive(np.reciprocal, x="-g * y * y", singular=True, domain=nonzero)
 square = primitive(np.square, forward="x * x", x="g * (x + x)", domain=real, points=[0.0])
 
 
@@ -119,11 +120,12 @@ power = primitive(
     forward=_power,
     a=_power_base,
     b=_power_exponent,
+    singular=True,
     domain=cases(_powers),
     operators=("__pow__", "__rpow__"),
 )
-sqrt = primitive(np.sqrt, x="g / (y + y)", domain=positive_numbers)
-cbrt = primitive(np.cbrt, x=lambda g, y: g / (3 * y * y), domain=nonzero)
+sqrt = primitive(np.sqrt, x="g / (y + y)", singular=True, domain=positive_numbers)
+cbrt = primitive(np.cbrt, x=lambda g, y: g / (3 * y * y), singular=True, domain=nonzero)
 hypot = primitive(
     np.hypot,
     a=lambda g, y, a: g * over(a, y),
@@ -142,13 +144,15 @@ def float_power(a: Any, b: Any) -> Any:
 
 # ---------------------------------------------------------------- exponentials and logarithms
 
-exp = primitive(np.exp, x="g * y", domain=real)
-exp2 = primitive(np.exp2, x=lambda g, y: g * (y * LN2), domain=real)
-expm1 = primitive(np.expm1, x=lambda g, y: g * (y + 1), domain=real, points=[0.0])
-log = primitive(np.log, x="g / x", domain=positive_numbers)
-log2 = primitive(np.log2, x=lambda g, x: g / (x * LN2), domain=positive_numbers)
-log10 = primitive(np.log10, x=lambda g, x: g / (x * LN10), domain=positive_numbers)
-log1p = primitive(np.log1p, x=lambda g, x: g / (1 + x), domain=above(-1), points=[0.0])
+exp = primitive(np.exp, x="g * y", singular=True, domain=real)
+exp2 = primitive(np.exp2, x=lambda g, y: g * (y * LN2), singular=True, domain=real)
+expm1 = primitive(np.expm1, x=lambda g, y: g * (y + 1), singular=True, domain=real, points=[0.0])
+log = primitive(np.log, x="g / x", singular=True, domain=positive_numbers)
+log2 = primitive(np.log2, x=lambda g, x: g / (x * LN2), singular=True, domain=positive_numbers)
+log10 = primitive(np.log10, x=lambda g, x: g / (x * LN10), singular=True, domain=positive_numbers)
+log1p = primitive(
+    np.log1p, x=lambda g, x: g / (1 + x), singular=True, domain=above(-1), points=[0.0]
+)
 logaddexp = primitive(
     np.logaddexp,
     a=lambda g, y, a: g * np.exp(a - y),
@@ -166,24 +170,33 @@ logaddexp2 = primitive(
 
 sin = primitive(np.sin, x=lambda g, x: g * np.cos(x), domain=real, points=[0.0])
 cos = primitive(np.cos, x=lambda g, x: -g * np.sin(x), domain=real, points=[0.0])
-tan = primitive(np.tan, x=lambda g, y: g * (1 + y * y), domain=between(-1.2, 1.2), points=[0.0])
-arcsin = primitive(np.arcsin, x=lambda g, x: g / np.sqrt(1 - x * x), domain=between(-0.95, 0.95))
-arccos = primitive(np.arccos, x=lambda g, x: -g / np.sqrt(1 - x * x), domain=between(-0.95, 0.95))
+tan = primitive(
+    np.tan, x=lambda g, y: g * (1 + y * y), singular=True, domain=between(-1.2, 1.2), points=[0.0]
+)
+arcsin = primitive(
+    np.arcsin, x=lambda g, x: g / np.sqrt(1 - x * x), singular=True, domain=between(-0.95, 0.95)
+)
+arccos = primitive(
+    np.arccos, x=lambda g, x: -g / np.sqrt(1 - x * x), singular=True, domain=between(-0.95, 0.95)
+)
 arctan = primitive(np.arctan, x=lambda g, x: g / (1 + x * x), domain=real, points=[0.0])
 arctan2 = primitive(
     np.arctan2,
     a=lambda g, a, b: g * b / (a * a + b * b),
     b=lambda g, a, b: -g * a / (a * a + b * b),
+    singular=True,
     domain=(nonzero, nonzero),
 )
-sinh = primitive(np.sinh, x=lambda g, x: g * np.cosh(x), domain=real, points=[0.0])
-cosh = primitive(np.cosh, x=lambda g, x: g * np.sinh(x), domain=real, points=[0.0])
+sinh = primitive(np.sinh, x=lambda g, x: g * np.cosh(x), singular=True, domain=real, points=[0.0])
+cosh = primitive(np.cosh, x=lambda g, x: g * np.sinh(x), singular=True, domain=real, points=[0.0])
 tanh = primitive(np.tanh, x="g * (1 - y * y)", domain=real, points=[0.0])
 arcsinh = primitive(np.arcsinh, x=lambda g, x: g / np.sqrt(1 + x * x), domain=real, points=[0.0])
 arccosh = primitive(
-    np.arccosh, x=lambda g, x: g / (np.sqrt(x - 1) * np.sqrt(x + 1)), domain=above(1)
+    np.arccosh, x=lambda g, x: g / (np.sqrt(x - 1) * np.sqrt(x + 1)), singular=True, domain=above(1)
 )
-arctanh = primitive(np.arctanh, x=lambda g, x: g / (1 - x * x), domain=between(-0.9, 0.9))
+arctanh = primitive(
+    np.arctanh, x=lambda g, x: g / (1 - x * x), singular=True, domain=between(-0.9, 0.9)
+)
 deg2rad = primitive(np.deg2rad, x=lambda g: g * (math.pi / 180), domain=real)
 radians = primitive(np.radians, x=lambda g: g * (math.pi / 180), domain=real)
 rad2deg = primitive(np.rad2deg, x=lambda g: g * (180 / math.pi), domain=real)
@@ -233,6 +246,7 @@ maximum = primitive(
     np.maximum,
     a=lambda g, a, b: _share(g, a > b, a == b),
     b=lambda g, a, b: _share(g, b > a, a == b),
+    selects=True,
     domain=cases(_distinct_or_equal),
     kinks=[1.0],
 )
@@ -240,6 +254,7 @@ minimum = primitive(
     np.minimum,
     a=lambda g, a, b: _share(g, a < b, a == b),
     b=lambda g, a, b: _share(g, b < a, a == b),
+    selects=True,
     domain=cases(_distinct_or_equal),
     kinks=[1.0],
 )
@@ -247,6 +262,7 @@ fmax = primitive(
     np.fmax,
     a=lambda g, a, b: _share(g, (a > b) | np.isnan(b), a == b),
     b=lambda g, a, b: _share(g, (b > a) | np.isnan(a), a == b),
+    selects=True,
     domain=cases(_distinct_or_equal),
     kinks=[1.0],
 )
@@ -254,6 +270,7 @@ fmin = primitive(
     np.fmin,
     a=lambda g, a, b: _share(g, (a < b) | np.isnan(b), a == b),
     b=lambda g, a, b: _share(g, (b < a) | np.isnan(a), a == b),
+    selects=True,
     domain=cases(_distinct_or_equal),
     kinks=[1.0],
 )

@@ -77,6 +77,7 @@ _getitem = primitive(
     signature="x, index",
     forward="x[index]",
     x=lambda g, index, x_shape: scatter(g, index, x_shape),
+    selects=True,
     domain=cases(_indexed),
 )
 
@@ -166,6 +167,7 @@ _where = primitive(
     condition=None,
     a=lambda g, condition: _only(condition, g),
     b=lambda g, condition: _only(np.logical_not(condition), g),
+    selects=True,
     domain=cases(_choice),
 )
 

@@ -27,7 +27,7 @@ __all__ = [
 ]
 
 
-@primitive(x="g * (y > 0)", domain=nonzero)
+@primitive(x="g * (y > 0)", selects=True, domain=nonzero)
 def relu(x: Any) -> Any:
     """``max(x, 0)``, with slope 0 at 0.
 

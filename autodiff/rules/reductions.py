@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from autodiff.domains import Call, Draw, cases
+from autodiff.graph import thread_state
 from autodiff.primitive import composite, primitive
 from autodiff.shapes import normalize_axes, restore_axes
 
@@ -25,7 +26,10 @@ def _reduction(d: Draw, *, empty: bool = True, distinct: bool = False) -> Call:
 
 
 def _masked(g: Any, where: Any) -> Any:
-    return g if where is True else np.where(where, g, 0)
+    if where is True:
+        return g
+    thread_state.selecting = True
+    return np.where(where, g, 0)
 
 
 def _count(shape: tuple[int, ...], axis: Any, where: Any = True) -> Any:
@@ -204,6 +208,7 @@ _max = primitive(
     signature="x, axis=None, keepdims=False",
     forward="np.maximum.reduce(x, axis, None, None, keepdims)",
     x=_extremum_rule,
+    selects=True,
     domain=cases(_extremum),
     kinks=[1.0],
 )
@@ -213,6 +218,7 @@ _min = primitive(
     signature="x, axis=None, keepdims=False",
     forward="np.minimum.reduce(x, axis, None, None, keepdims)",
     x=_extremum_rule,
+    selects=True,
     domain=cases(_extremum),
     kinks=[1.0],
 )
