@@ -30,6 +30,9 @@ from autodiff.transforms import (
 )
 
 if TYPE_CHECKING:
+    from autodiff import distributions as distributions
+    from autodiff import numpy as numpy
+    from autodiff import scipy as scipy
     from autodiff import testing as testing
     from autodiff.debugging import debug as debug
     from autodiff.graphview import draw as draw
@@ -46,6 +49,7 @@ __all__ = [
     "composite",
     "constant",
     "debug",
+    "distributions",
     "domains",
     "draw",
     "elementwise_grad",
@@ -61,10 +65,12 @@ __all__ = [
     "jvp",
     "no_grad",
     "nonzero",
+    "numpy",
     "positive",
     "primitive",
     "real",
     "rules",
+    "scipy",
     "scope",
     "tensor",
     "testing",
@@ -88,6 +94,6 @@ def __getattr__(name: str) -> Any:
         value = getattr(import_module(_LAZY[name]), name)
         globals()[name] = value
         return value
-    if name in ("numpy", "testing"):
+    if name in ("distributions", "numpy", "scipy", "testing"):
         return import_module(f"autodiff.{name}")
     raise AttributeError(f"module 'autodiff' has no attribute {name!r}")

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, SupportsIndex
 import numpy as np
 from numpy.typing import DTypeLike
 
-from autodiff.registry import dispatch, lookup
+from autodiff.arraymembers import BitOperators, MemoryMembers
+from autodiff.registry import dispatch
 
 if TYPE_CHECKING:
     from typing import Self
@@ -24,13 +25,19 @@ if TYPE_CHECKING:
 __all__ = ["ArrayMethods"]
 
 Axis = int | tuple[int, ...] | None
+Dtype = DTypeLike | None
 
 
-def _call(function: Any, *args: Any, **kwargs: Any) -> Any:
-    return dispatch[function](*args, **kwargs)
+def _call(function: Any, *args: Any, out: Any = None, **kwargs: Any) -> Any:
+    result = dispatch[function](*args, **kwargs)
+    if out is None:
+        return result
+    from autodiff.tensor import store  # that module is built on this one
+
+    return store(out, result, function.__name__)
 
 
-class ArrayMethods:
+class ArrayMethods(BitOperators, MemoryMembers):
     """Operators and ndarray methods, on anything that the registry's functions accept."""
 
     __slots__ = ()
@@ -169,9 +176,9 @@ class ArrayMethods:
     @property
     def mT(self) -> Tensor:
         """The last two axes exchanged."""
-        return lookup(np.matrix_transpose)(self)
+        return _call(np.matrix_transpose, self)
 
-    def reshape(self, *shape: Any, order: Any = "C") -> Tensor:
+    def reshape(self, *shape: Any, order: Any = "C", copy: bool | None = None) -> Tensor:
         """The same elements in another shape, given as a tuple or as several numbers."""
         return _call(np.reshape, self, shape[0] if len(shape) == 1 else shape, order)
 
@@ -202,79 +209,93 @@ class ArrayMethods:
         """The diagonal of the last or the given two axes."""
         return _call(np.diagonal, self, offset, axis1, axis2)
 
-    def take(self, indices: Any, axis: int | None = None, mode: Any = "raise") -> Tensor:
+    def take(
+        self, indices: Any, axis: int | None = None, out: Any = None, mode: Any = "raise"
+    ) -> Tensor:
         """The elements at `indices`."""
-        return lookup(np.take)(self, indices, axis=axis, mode=mode)
+        return _call(np.take, self, indices, axis, mode=mode, out=out)
 
-    def compress(self, condition: Any, axis: int | None = None) -> Tensor:
+    def compress(self, condition: Any, axis: int | None = None, out: Any = None) -> Tensor:
         """The slices where `condition` holds."""
-        return lookup(np.compress)(condition, self, axis=axis)
+        return _call(np.compress, condition, self, axis, out=out)
 
-    def choose(self, choices: Any, mode: Any = "raise") -> Tensor:
+    def choose(self, choices: Any, out: Any = None, mode: Any = "raise") -> Tensor:
         """Elements picked from `choices` by this tensor's whole numbers."""
-        return lookup(np.choose)(self, choices, mode=mode)
+        return _call(np.choose, self, choices, mode=mode, out=out)
 
     # -- reductions
 
-    def sum(self, axis: Axis = None, dtype: DTypeLike | None = None, **options: Any) -> Tensor:
-        """The sum over `axis`; options as in NumPy (`keepdims`, `where`, `initial`, `out`)."""
-        return _call(np.sum, self, axis, dtype, **options)
+    def sum(
+        self, axis: Axis = None, dtype: Dtype = None, out: Any = None, **options: Any
+    ) -> Tensor:
+        """The sum over `axis`; options as in NumPy (`keepdims`, `initial`, `where`)."""
+        return _call(np.sum, self, axis, dtype, out=out, **options)
 
-    def mean(self, axis: Axis = None, dtype: DTypeLike | None = None, **options: Any) -> Tensor:
-        """The mean over `axis`; options as in NumPy (`keepdims`, `where`, `out`)."""
-        return _call(np.mean, self, axis, dtype, **options)
+    def mean(
+        self, axis: Axis = None, dtype: Dtype = None, out: Any = None, **options: Any
+    ) -> Tensor:
+        """The mean over `axis`; options as in NumPy (`keepdims`, `where`)."""
+        return _call(np.mean, self, axis, dtype, out=out, **options)
 
-    def prod(self, axis: Axis = None, dtype: DTypeLike | None = None, **options: Any) -> Tensor:
+    def prod(
+        self, axis: Axis = None, dtype: Dtype = None, out: Any = None, **options: Any
+    ) -> Tensor:
         """The product over `axis`; options as in NumPy."""
-        return _call(np.prod, self, axis, dtype, **options)
+        return _call(np.prod, self, axis, dtype, out=out, **options)
 
-    def max(self, axis: Axis = None, **options: Any) -> Tensor:
+    def max(self, axis: Axis = None, out: Any = None, **options: Any) -> Tensor:
         """The maximum over `axis`; equal maxima share the gradient equally."""
-        return _call(np.max, self, axis, **options)
+        return _call(np.max, self, axis, out=out, **options)
 
-    def min(self, axis: Axis = None, **options: Any) -> Tensor:
+    def min(self, axis: Axis = None, out: Any = None, **options: Any) -> Tensor:
         """The minimum over `axis`; equal minima share the gradient equally."""
-        return _call(np.min, self, axis, **options)
+        return _call(np.min, self, axis, out=out, **options)
 
-    def var(self, axis: Axis = None, **options: Any) -> Tensor:
-        """The variance over `axis`; options as in NumPy (`ddof`, `keepdims`, ...)."""
-        return _call(np.var, self, axis, **options)
+    def var(
+        self, axis: Axis = None, dtype: Dtype = None, out: Any = None, ddof: Any = 0, **options: Any
+    ) -> Tensor:
+        """The variance over `axis`; options as in NumPy (`keepdims`, `where`, ...)."""
+        return _call(np.var, self, axis, dtype, ddof=ddof, out=out, **options)
 
-    def std(self, axis: Axis = None, **options: Any) -> Tensor:
-        """The standard deviation over `axis`; options as in NumPy (`ddof`, `keepdims`, ...)."""
-        return _call(np.std, self, axis, **options)
+    def std(
+        self, axis: Axis = None, dtype: Dtype = None, out: Any = None, ddof: Any = 0, **options: Any
+    ) -> Tensor:
+        """The standard deviation over `axis`; options as in NumPy (`keepdims`, `where`, ...)."""
+        return _call(np.std, self, axis, dtype, ddof=ddof, out=out, **options)
 
-    def cumsum(self, axis: int | None = None, dtype: DTypeLike | None = None) -> Tensor:
+    def cumsum(self, axis: int | None = None, dtype: Dtype = None, out: Any = None) -> Tensor:
         """Running sums along `axis`."""
-        return _call(np.cumsum, self, axis, dtype)
+        return _call(np.cumsum, self, axis, dtype, out=out)
 
-    def cumprod(self, axis: int | None = None, dtype: DTypeLike | None = None) -> Tensor:
+    def cumprod(self, axis: int | None = None, dtype: Dtype = None, out: Any = None) -> Tensor:
         """Running products along `axis`."""
-        return _call(np.cumprod, self, axis, dtype)
+        return _call(np.cumprod, self, axis, dtype, out=out)
 
-    def trace(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
+    def trace(
+        self, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Dtype = None, out: Any = None
+    ) -> Tensor:
         """The sum of the diagonal."""
-        return _call(np.trace, self, offset, axis1, axis2)
+        return _call(np.trace, self, offset, axis1, axis2, dtype, out=out)
 
-    def all(self, axis: Axis = None, **options: Any) -> Any:
+    def all(self, axis: Axis = None, out: Any = None, **options: Any) -> Any:
         """Whether all elements are true: a plain value."""
-        return _call(np.all, self, axis, **options)
+        return _call(np.all, self, axis, out=out, **options)
 
-    def any(self, axis: Axis = None, **options: Any) -> Any:
+    def any(self, axis: Axis = None, out: Any = None, **options: Any) -> Any:
         """Whether any element is true: a plain value."""
-        return _call(np.any, self, axis, **options)
+        return _call(np.any, self, axis, out=out, **options)
 
-    def argmax(self, axis: int | None = None, **options: Any) -> Any:
+    def argmax(self, axis: int | None = None, out: Any = None, **options: Any) -> Any:
         """Where the maximum is: plain whole numbers."""
-        return _call(np.argmax, self, axis, **options)
+        return _call(np.argmax, self, axis, out=out, **options)
 
-    def argmin(self, axis: int | None = None, **options: Any) -> Any:
+    def argmin(self, axis: int | None = None, out: Any = None, **options: Any) -> Any:
         """Where the minimum is: plain whole numbers."""
-        return _call(np.argmin, self, axis, **options)
+        return _call(np.argmin, self, axis, out=out, **options)
 
-    def argsort(self, axis: int | None = -1, **options: Any) -> Any:
+    def argsort(self, axis: int | None = -1, kind: Any = None, **options: Any) -> Any:
         """The order that would sort: plain whole numbers."""
-        return _call(np.argsort, self, axis, **options)
+        return _call(np.argsort, self, axis, kind, **options)
 
     def argpartition(self, kth: Any, axis: int | None = -1, **options: Any) -> Any:
         """The order that would partition: plain whole numbers."""
@@ -290,17 +311,17 @@ class ArrayMethods:
 
     # -- elements
 
-    def dot(self, other: Any) -> Tensor:
+    def dot(self, other: Any, out: Any = None) -> Tensor:
         """The dot product, as `numpy.dot`."""
-        return _call(np.dot, self, other)
+        return _call(np.dot, self, other, out=out)
 
-    def clip(self, min: Any = None, max: Any = None) -> Tensor:
+    def clip(self, min: Any = None, max: Any = None, out: Any = None) -> Tensor:
         """The elements limited to an interval."""
-        return _call(np.clip, self, min, max)
+        return _call(np.clip, self, min, max, out=out)
 
-    def round(self, decimals: SupportsIndex = 0) -> Tensor:
+    def round(self, decimals: SupportsIndex = 0, out: Any = None) -> Tensor:
         """The elements rounded; the derivative is zero."""
-        return _call(np.round, self, decimals)
+        return _call(np.round, self, decimals, out=out)
 
     def conj(self) -> Tensor:
         """The complex conjugate."""
@@ -331,13 +352,13 @@ class ArrayMethods:
 
     # -- in place
 
-    def sort(self, axis: int = -1, kind: Any = None) -> None:
+    def sort(self, axis: int = -1, kind: Any = None, **options: Any) -> None:
         """Sort in place (the name is bound to the sorted value)."""
-        self._rebind(_call(np.sort, self, axis, kind))
+        self._rebind(_call(np.sort, self, axis, kind, **options))
 
-    def partition(self, kth: int | Sequence[int], axis: int = -1) -> None:
+    def partition(self, kth: int | Sequence[int], axis: int = -1, **options: Any) -> None:
         """Partition in place (the name is bound to the new value)."""
-        self._rebind(_call(np.partition, self, kth, axis))
+        self._rebind(_call(np.partition, self, kth, axis, **options))
 
     def fill(self, value: Any) -> None:
         """Set every element to `value`."""
@@ -345,4 +366,4 @@ class ArrayMethods:
 
     def put(self, indices: Any, values: Any, mode: Any = "raise") -> None:
         """Set the elements at flat `indices`."""
-        lookup(np.put)(self, indices, values, mode)
+        _call(np.put, self, indices, values, mode)

@@ -277,8 +277,8 @@ class observing:
 
 # ---------------------------------------------------------------- values that changed
 
-# Arrays that were written to through a Tensor: their id, with a reference that tells whether
-# the array is still the same one, and the number that the next node had at that time.
+# Arrays that were written to through a Tensor, by their id, and the number that the next node
+# had at that time.
 _changed: dict[int, tuple[weakref.ref[np.ndarray], int]] = {}
 _last_change = 0
 
@@ -300,9 +300,11 @@ def check_unchanged(node: Node) -> None:
 
 
 def _check_array(node: Node, slot: str, array: Any) -> None:
-    while isinstance(array, np.ndarray):
-        entry = _changed.get(id(array))
-        if entry is not None and entry[0]() is array and entry[1] > node.order:
+    if not isinstance(array, np.ndarray):
+        return
+    for reference, order in tuple(_changed.values()):
+        changed = reference()  # the array itself, or another view of its memory
+        if changed is not None and order > node.order and np.may_share_memory(changed, array):
             name = slot.removesuffix("_kept")
             what = "its result" if name == "y" else f"its argument {name!r}"
             raise StaleValueError(
@@ -310,7 +312,6 @@ def _check_array(node: Node, slot: str, array: Any) -> None:
                 "that array was changed in place after it was recorded (an optimizer step, or "
                 "`t.data += ...`); call backward() first, or change a copy"
             )
-        array = array.base
 
 
 # ---------------------------------------------------------------- hooks

@@ -399,7 +399,7 @@ def _rule(name: str, signature: inspect.Signature, argument: str, rule: Any) -> 
         names = (
             code.co_varnames[: code.co_argcount]
             if code
-            else tuple(inspect.signature(rule).parameters)
+            else tuple(inspect.signature(function).parameters)
         )
     for needed in names:
         base = needed.removesuffix("_shape")

@@ -10,8 +10,8 @@ code is written for each primitive, at its first use, from a template; no generi
 >>> _ = np.exp(ad.tensor(1.0, requires_grad=True))
 >>> print(ad.rules.elementwise.exp.source)  # doctest: +ELLIPSIS
 def exp(x):
-    if mode.special:
-        return observe(primitive, (x,), {})
+    if _mode.special:
+        return _observe(_primitive, (x,), {})
 ...
 
 Three functions come out. The first, named like the primitive, computes the result and records
@@ -21,6 +21,8 @@ to Tensors. The node's class has exactly the slots that the rules need:
 * ``x_node`` for every argument ``x`` with a rule: where it came from (None: no gradient wanted),
 * ``x_kept`` for every argument that a rule names, and ``y_kept`` for the result,
 * ``x_shape`` for a shape.
+
+Names of the generator's own begin with an underscore, so that arguments can have any other.
 """
 
 from __future__ import annotations
@@ -58,8 +60,8 @@ class Compiled:
         self._template = template = _Template(primitive)
         self._namespace: dict[str, Any] = {
             **_HELPERS,
-            "forward": primitive.forward,
-            "primitive": primitive,
+            "_forward": primitive.forward,
+            "_primitive": primitive,
             **{f"rule_{argument}": rule.function for argument, rule in primitive.rules.items()},
         }
         node_class = template.node_class()
@@ -116,21 +118,21 @@ class _Template:
         lines = [f"def {self.identifier}({self._header(reflected)}):"]
         add = lines.append
         if checked:
-            add("    if mode.special:")
-            add(f"        return observe(primitive, {self._call_arguments()})")
+            add("    if _mode.special:")
+            add(f"        return _observe(_primitive, {self._call_arguments()})")
         if "out" in p.signature.parameters:
             without = self._call(self.identifier, {"out": "None"})
             add("    if out is not None:")
-            add(f"        return store(out, {without}, primitive.name)")
-        add("    tensors = False")
+            add(f"        return _store(out, {without}, _primitive.name)")
+        add("    _tensors = False")
         for argument in self.arguments:
             if argument == p.sequence:
-                add(f"    {argument}_node, {argument}, found = unwrap({argument})")
-                add("    tensors = tensors or found")
+                add(f"    {argument}_node, {argument}, _found = _unwrap({argument})")
+                add("    _tensors = _tensors or _found")
                 continue
             add(f"    {argument}_node = None")
             add(f"    if {argument}.__class__ in TENSORS:")
-            add("        tensors = True")
+            add("        _tensors = True")
             add(f"        {argument}_node = {argument}._node")
             add(f"        {argument} = {argument}._data")
             if p.operators:  # a list would mean something else to Python's operators
@@ -138,61 +140,61 @@ class _Template:
                 add(f"        {argument} = np.asarray({argument})")
         for argument in p.detached:
             add(f"    if {argument}.__class__ in TENSORS:")
-            add("        tensors = True")
+            add("        _tensors = True")
             add(f"        {argument} = {argument}._data")
         add("    try:")
         add(f"        y = {self._forward()}")
-        add("    except (TypeError, ValueError) as error:")
+        add("    except (TypeError, ValueError) as _error:")
         shown = ", ".join([*self.arguments, *p.detached])
-        add(f"        raise explain(primitive, error, ({shown},)) from error")
+        add(f"        raise _explain(_primitive, _error, ({shown},)) from _error")
         if p.operators:  # Python's own complex * np.float64 is a Python number
             add("    if y.__class__ is complex:")
-            add("        y = as_value(y)")
+            add("        y = _as_value(y)")
         if not isinstance(p.function, np.ufunc) and not p.multiple:
             add("    if y.__class__ is not ndarray and y.__class__ is not float64:")
-            add("        y = as_value(y)")
+            add("        y = _as_value(y)")
             add("    elif not y.shape:")
             add("        y = y[()]")
         untracked = " and ".join(f"{a}_node is None" for a in self.arguments)
         add(f"    if {untracked}:")
-        add("        if not tensors:")
+        add("        if not _tensors:")
         add("            return y")
         if p.multiple:
-            add("        return several(y, None)")
+            add("        return _several(y, None)")
         else:
-            add("        result = Result()")
-            add("        result._data = y")
-            add("        result._node = None")
-            add("        return result")
-        add(f"    node = {self.identifier}_node()")
-        add("    node.order = next_order()")
+            add("        _result = Result()")
+            add("        _result._data = y")
+            add("        _result._node = None")
+            add("        return _result")
+        add(f"    _node = {self.identifier}_node()")
+        add("    _node.order = _next_order()")
         if p.multiple:
-            add("    node.shape = node.dtype = None")
-            add("    node.count = len(y)")
+            add("    _node.shape = _node.dtype = None")
+            add("    _node.count = len(y)")
         else:
             add("    if y.__class__ is float64:")
-            add("        node.shape = ()")
-            add("        node.dtype = FLOAT64")
+            add("        _node.shape = ()")
+            add("        _node.dtype = FLOAT64")
             add("    else:")
-            add("        node.shape = y.shape")
-            add("        node.dtype = dtype = y.dtype")
-            add("        if dtype is not FLOAT32 and dtype is not FLOAT64:")
-            add("            check_dtype(primitive, dtype)")
-        lines.extend(f"    node.{a}_node = {a}_node" for a in self.arguments)
-        lines.extend(f"    node.{name}_kept = {self._keep(name, name)}" for name in self.kept)
+            add("        _node.shape = y.shape")
+            add("        _node.dtype = _dtype = y.dtype")
+            add("        if _dtype is not FLOAT32 and _dtype is not FLOAT64:")
+            add("            _check_dtype(_primitive, _dtype)")
+        lines.extend(f"    _node.{a}_node = {a}_node" for a in self.arguments)
+        lines.extend(f"    _node.{name}_kept = {self._keep(name, name)}" for name in self.kept)
         for name in self.shapes:
             argument = name.removesuffix("_shape")
-            shape = f"shapes_of({argument})" if argument == p.sequence else f"np.shape({argument})"
-            add(f"    node.{name} = {shape}")
+            shape = f"_shapes_of({argument})" if argument == p.sequence else f"np.shape({argument})"
+            add(f"    _node.{name} = {shape}")
         if self.keeps_result:
-            add(f"    node.y_kept = {self._keep('y', 'y')}")
+            add(f"    _node.y_kept = {self._keep('y', 'y')}")
         if p.multiple:
-            add("    return several(y, node)")
+            add("    return _several(y, _node)")
         else:
-            add("    result = Result()")
-            add("    result._data = y")
-            add("    result._node = node")
-            add("    return result")
+            add("    _result = Result()")
+            add("    _result._data = y")
+            add("    _result._node = _node")
+            add("    return _result")
         return "\n".join(lines) + "\n"
 
     def _keep(self, name: str, value: str) -> str:
@@ -242,7 +244,7 @@ class _Template:
     def _forward(self) -> str:
         if isinstance(self.primitive.forward, str):
             return self.primitive.forward
-        return self._call("forward", {})
+        return self._call("_forward", {})
 
     def _call(self, function: str, values: dict[str, str]) -> str:
         """A call with all parameters, some of them replaced."""
@@ -502,22 +504,22 @@ _HELPERS: dict[str, Any] = {
     "Node": Node,
     "TENSORS": TENSORS,
     "Result": Result,
-    "as_value": as_value,
-    "check_dtype": check_dtype,
-    "explain": explain,
+    "_as_value": as_value,
+    "_check_dtype": check_dtype,
+    "_explain": explain,
     "float64": np.float64,
     "make": make,
-    "mode": mode,
+    "_mode": mode,
     "ndarray": np.ndarray,
-    "next_order": next_order,
+    "_next_order": next_order,
     "np": np,
-    "observe": observe,
+    "_observe": observe,
     "recorded": recorded,
     "recorded_outputs": recorded_outputs,
-    "several": several,
-    "shapes_of": shapes_of,
-    "store": store,
+    "_several": several,
+    "_shapes_of": shapes_of,
+    "_store": store,
     "thread_state": thread_state,
-    "unwrap": unwrap,
+    "_unwrap": unwrap,
     "zero_stays": zero_stays,
 }

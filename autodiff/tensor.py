@@ -253,7 +253,11 @@ class Tensor(ArrayMethods):
             if target is not None:
                 g = conjugate(g)
                 old = _retained.get(target)
-                _retained[target] = g if old is None else old + g
+                if old is not None:
+                    g = old + g
+                elif isinstance(g, np.ndarray):
+                    g = g.copy()  # the walk goes on with the other one
+                _retained[target] = g
 
         watch(node, keep)
 

@@ -122,7 +122,7 @@ def _scalar_seed(call: _Linearization) -> list[Any]:
             raise GradientError(
                 f"{name}: the function returned a complex number; take np.real, np.imag or np.abs"
             )
-        if result.dtype.kind == "f":
+        if result.dtype.kind == "f" and result.node is not None:
             return [as_value(np.ones(result.shape, result.dtype))]
     if not isinstance(result, Tensor | np.ndarray | np.generic | int | float):
         raise GradientError(
@@ -311,7 +311,7 @@ def jvp(
     floor = next_order()
     totals: dict[Node, Any] = {}
     for pulled, tangent in zip(call.pull(dummies, recorded=True), directions.leaves, strict=True):
-        if pulled is None or pulled.node is None:
+        if not isinstance(pulled, Tensor) or pulled.node is None:
             continue
         value = tangent if isinstance(tangent, Tensor) else as_value(tangent)
         seed = fit(value, pulled.shape, pulled.dtype)
@@ -374,7 +374,16 @@ def _rows(call: _Linearization, index: int) -> Any:
         seeds: list[Any] = [None] * len(call.outputs.leaves)
         seeds[index] = as_value(unit)
         # A Jacobian is the derivative itself, not a direction of ascent: undo the conjugate.
-        rows.append([conjugate(g) for g in flatten(call.gradient(seeds)).leaves])
+        row = [conjugate(g) for g in flatten(call.gradient(seeds)).leaves]
+        if dtype.kind == "c" and any(g.dtype.kind == "f" for g in row):
+            # Of real arguments, this was the derivative of the real part alone.
+            seeds[index] = as_value(unit * -1j)
+            imaginary = flatten(call.gradient(seeds)).leaves
+            row = [
+                g if g.dtype.kind == "c" else g + 1j * other
+                for g, other in zip(row, imaginary, strict=True)
+            ]
+        rows.append(row)
     columns = []
     for number, value in enumerate(call.inputs.leaves):
         inner = np.shape(value)

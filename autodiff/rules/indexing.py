@@ -92,7 +92,7 @@ def _plain_index(index: Any) -> Any:
     if index.__class__ in (int, slice):
         return index
     index = plain(index)
-    return np.asarray(index) if isinstance(index, list) else index
+    return np.asarray(index) if isinstance(index, list) and index else index
 
 
 def _scattered(d: Draw) -> Call:

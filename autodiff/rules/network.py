@@ -79,7 +79,8 @@ def _rows_or_all(d: Draw) -> Call:
 
 @primitive(
     x=lambda g, y, x, axis, keepdims: (
-        restore_axes(g, axis, keepdims) * np.exp(x - restore_axes(y, axis, keepdims))
+        restore_axes(g, axis, keepdims)
+        * np.exp(x - restore_axes(np.where(y == -np.inf, 0, y), axis, keepdims))
     ),
     domain=cases(_rows_or_all),
 )

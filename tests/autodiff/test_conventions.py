@@ -23,7 +23,9 @@ def rows() -> list[tuple[str, str, str]]:
 @pytest.mark.parametrize(("what", "expression", "value"), rows(), ids=[row[0] for row in rows()])
 def test_convention(what: str, expression: str, value: str) -> None:
     names = {"ad": ad, "np": np, "d": ad.grad, "F": ad.functions}
-    np.testing.assert_allclose(eval(expression, names), eval(value, names), rtol=1e-12)
+    with np.errstate(divide="ignore"):  # log(0) in a branch that is not taken
+        found = eval(expression, names)
+    np.testing.assert_allclose(found, eval(value, names), rtol=1e-12)
 
 
 def test_the_table_has_rows() -> None:

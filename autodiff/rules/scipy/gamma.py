@@ -1,0 +1,167 @@
+"""scipy.special: gamma, beta and zeta functions, and the distribution functions made of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy import special
+
+from autodiff.domains import above, between, cases, positive
+from autodiff.primitive import composite, primitive
+from autodiff.rules.scipy.tools import at_parameters, unknown
+
+away_from_zero = between(0.3, 4)
+
+# ---------------------------------------------------------------- gamma (DLMF 5.2.2)
+
+gamma = primitive(
+    special.gamma, x=lambda g, y, x: g * y * special.psi(x), singular=True, domain=away_from_zero
+)
+gammaln = primitive(
+    special.gammaln, x=lambda g, x: g * special.psi(x), singular=True, domain=away_from_zero
+)
+loggamma = primitive(
+    special.loggamma, x=lambda g, x: g * special.psi(x), singular=True, domain=away_from_zero
+)
+rgamma = primitive(
+    special.rgamma, x=lambda g, y, x: -g * y * special.psi(x), singular=True, domain=away_from_zero
+)
+
+# The Hurwitz zeta function: scipy.special.zeta calls one of two ufuncs, and this is the one for two
+# arguments. DLMF 25.11.17, and 5.15.1 for psi.
+hurwitz: Any = special._ufuncs._zeta  # type: ignore[attr-defined]
+
+zeta = primitive(
+    hurwitz,
+    name="zeta",
+    a=unknown("zeta", "the exponent (the first argument)"),
+    b=lambda g, a, b: -g * (a * hurwitz(a + 1, b)),
+    singular=True,
+    domain=at_parameters([(2,), (3,), (1.5,)], away_from_zero),
+)
+psi = primitive(special.psi, x=lambda g, x: g * hurwitz(2, x), singular=True, domain=away_from_zero)
+
+
+@composite(
+    special.polygamma, domain=cases(lambda d: ((d.integer(0, 3), d.array(domain=above(0.3))), {}))
+)
+def polygamma(n: Any, x: Any) -> Any:
+    """The derivatives of `psi`, by their order `n`, which is a constant."""
+    n = np.asarray(n)
+    sign = np.where(n % 2, 1.0, -1.0)
+    higher = sign * special.gamma(n + 1.0) * hurwitz(np.maximum(n, 1) + 1.0, x)
+    return np.where(n == 0, special.psi(x), higher)
+
+
+@composite(
+    special.multigammaln,  # type: ignore[attr-defined]
+    domain=cases(lambda d: ((d.array(domain=above(1.2)), 3), {})),
+)
+def multigammaln(a: Any, d: int) -> Any:
+    """The logarithm of the multivariate gamma function (Muirhead 1982, theorem 2.1.12)."""
+    total = special.gammaln(a)
+    for j in range(1, d):
+        total = total + special.gammaln(a - j / 2)
+    return total + d * (d - 1) / 4 * np.log(np.pi)
+
+
+poch = primitive(
+    special.poch,
+    a=lambda g, y, a, b: g * y * (special.psi(a + b) - special.psi(a)),
+    b=lambda g, y, a, b: g * y * special.psi(a + b),
+    singular=True,
+    domain=(away_from_zero, away_from_zero),
+)
+
+# ---------------------------------------------------------------- beta (DLMF 5.12.1)
+
+beta = primitive(
+    special.beta,
+    a=lambda g, y, a, b: g * y * (special.psi(a) - special.psi(a + b)),
+    b=lambda g, y, a, b: g * y * (special.psi(b) - special.psi(a + b)),
+    singular=True,
+    domain=(away_from_zero, away_from_zero),
+)
+betaln = primitive(
+    special.betaln,
+    a=lambda g, a, b: g * (special.psi(a) - special.psi(a + b)),
+    b=lambda g, a, b: g * (special.psi(b) - special.psi(a + b)),
+    singular=True,
+    domain=(away_from_zero, away_from_zero),
+)
+
+# ---------------------------------------------------------------- incomplete gamma (DLMF 8.8.13)
+
+
+def _gamma_density(a: Any, x: Any) -> Any:
+    return np.exp(special.xlogy(a - 1, x) - x - special.gammaln(a))
+
+
+_shapes = [(2,), (0.7,), (1,), (3.5,)]
+
+gammainc = primitive(
+    special.gammainc,
+    a=unknown("gammainc", "the shape (the first argument)"),
+    b=lambda g, a, b: g * _gamma_density(a, b),
+    singular=True,
+    domain=at_parameters(_shapes, positive),
+)
+gammaincc = primitive(
+    special.gammaincc,
+    a=unknown("gammaincc", "the shape (the first argument)"),
+    b=lambda g, a, b: -g * _gamma_density(a, b),
+    singular=True,
+    domain=at_parameters(_shapes, positive),
+)
+gammaincinv = primitive(
+    special.gammaincinv,
+    a=unknown("gammaincinv", "the shape (the first argument)"),
+    b=lambda g, y, a: g / _gamma_density(a, y),
+    singular=True,
+    domain=at_parameters(_shapes, between(0, 1)),
+)
+gammainccinv = primitive(
+    special.gammainccinv,
+    a=unknown("gammainccinv", "the shape (the first argument)"),
+    b=lambda g, y, a: -g / _gamma_density(a, y),
+    singular=True,
+    domain=at_parameters(_shapes, between(0, 1)),
+)
+
+# ---------------------------------------------------------------- incomplete beta (DLMF 8.17.1)
+
+
+def _beta_density(a: Any, b: Any, x: Any) -> Any:
+    return np.exp(special.xlogy(a - 1, x) + special.xlog1py(b - 1, -x) - special.betaln(a, b))
+
+
+_two_shapes = [(2, 3), (0.7, 1.5), (1, 1)]
+
+betainc = primitive(
+    special.betainc,
+    signature="a, b, x",
+    a=unknown("betainc", "the first shape"),
+    b=unknown("betainc", "the second shape"),
+    x=lambda g, a, b, x: g * _beta_density(a, b, x),
+    singular=True,
+    domain=at_parameters(_two_shapes, between(0, 1)),
+)
+betaincc = primitive(
+    special.betaincc,
+    signature="a, b, x",
+    a=unknown("betaincc", "the first shape"),
+    b=unknown("betaincc", "the second shape"),
+    x=lambda g, a, b, x: -g * _beta_density(a, b, x),
+    singular=True,
+    domain=at_parameters(_two_shapes, between(0, 1)),
+)
+betaincinv = primitive(
+    special.betaincinv,
+    signature="a, b, x",
+    a=unknown("betaincinv", "the first shape"),
+    b=unknown("betaincinv", "the second shape"),
+    x=lambda g, y, a, b: g / _beta_density(a, b, y),
+    singular=True,
+    domain=at_parameters(_two_shapes, between(0, 1)),
+)

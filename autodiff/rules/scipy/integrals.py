@@ -1,0 +1,119 @@
+"""scipy.special: integrals of elementary functions, elliptic and hypergeometric functions."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from scipy import special
+
+from autodiff.domains import above, between, cases, nonzero, positive, real
+from autodiff.primitive import primitive
+from autodiff.rules.scipy.tools import at_parameters, unknown
+
+# ---------------------------------------------------------------- hypergeometric (DLMF 13.3, 15.5)
+
+hyp1f1 = primitive(
+    special.hyp1f1,
+    signature="a, b, x",
+    a=unknown("hyp1f1", "the parameters"),
+    b=unknown("hyp1f1", "the parameters"),
+    x=lambda g, a, b, x: g * (special.hyp1f1(a + 1, b + 1, x) * (a / b)),
+    domain=at_parameters([(1, 2), (0.5, 1.5)], real),
+    points=[0.0],
+)
+hyp2f1 = primitive(
+    special.hyp2f1,
+    signature="a, b, c, x",
+    a=unknown("hyp2f1", "the parameters"),
+    b=unknown("hyp2f1", "the parameters"),
+    c=unknown("hyp2f1", "the parameters"),
+    x=lambda g, a, b, c, x: g * (special.hyp2f1(a + 1, b + 1, c + 1, x) * (a * b / c)),
+    domain=at_parameters([(1, 2, 3), (0.5, 1.5, 2)], between(-2, 0.8)),
+    points=[0.0],
+)
+hyp0f1 = primitive(
+    special.hyp0f1,
+    a=unknown("hyp0f1", "the parameter"),
+    b=lambda g, a, b: g * (special.hyp0f1(a + 1, b) / a),
+    domain=at_parameters([(1,), (1.5,)], real),
+)
+
+# ---------------------------------------------------------------- exponential, sine and cosine
+
+expi = primitive(special.expi, x=lambda g, x: g * (np.exp(x) / x), singular=True, domain=nonzero)
+exp1 = primitive(
+    special.exp1, x=lambda g, x: -g * (np.exp(-x) / x), singular=True, domain=between(0.3, 3)
+)
+
+
+def _sum(*terms: tuple[Any, Any]) -> Any:
+    """The sum of cotangents times slopes, of which a cotangent may be None."""
+    return sum(g * slope() for g, slope in terms if g is not None)
+
+
+# DLMF 6.2.9 and 6.2.11; np.sinc is accurate at 0 with all of its derivatives.
+sici = primitive(
+    special.sici,
+    multiple=True,
+    x=lambda g, x: _sum((g[0], lambda: np.sinc(x * (1 / math.pi))), (g[1], lambda: np.cos(x) / x)),
+    domain=between(0.3, 4),
+)
+shichi = primitive(
+    special.shichi,
+    multiple=True,
+    x=lambda g, x: _sum((g[0], lambda: np.sinh(x) / x), (g[1], lambda: np.cosh(x) / x)),
+    domain=between(0.3, 4),
+)
+fresnel = primitive(  # DLMF 7.2.7 and 7.2.8
+    special.fresnel,
+    multiple=True,
+    x=lambda g, x: _sum(
+        (g[0], lambda: np.sin(x * x * (math.pi / 2))), (g[1], lambda: np.cos(x * x * (math.pi / 2)))
+    ),
+    domain=real,
+    points=[0.0],
+)
+spence = primitive(
+    special.spence, x=lambda g, x: g * np.log(x) / (1 - x), singular=True, domain=above(1.1)
+)
+
+# ---------------------------------------------------------------- elliptic integrals (DLMF 19.5)
+
+
+def _ellipe_slope(m: Any) -> Any:
+    """``(E - K) / (2 m)``; near 0, where E and K cancel, a hypergeometric function."""
+    near = np.abs(m) < 0.1
+    series = special.hyp2f1(0.5, 1.5, 2, np.where(near, m, 0)) * (-math.pi / 8)
+    far = np.where(near, 1, m)
+    quotient = (special.ellipe(m) - special.ellipk(m)) / (2 * far)
+    return np.where(near, series, quotient)
+
+
+ellipk = primitive(
+    special.ellipk,
+    x=lambda g, x: g * (special.hyp2f1(1.5, 1.5, 2, x) * (math.pi / 8)),
+    singular=True,
+    domain=between(-2, 0.9),
+    points=[0.0],
+)
+ellipe = primitive(
+    special.ellipe,
+    x=lambda g, x: g * _ellipe_slope(x),
+    singular=True,
+    domain=between(-2, 0.9),
+    points=[0.0],
+)
+
+# ---------------------------------------------------------------- Lambert W (DLMF 4.13.4)
+
+lambert: Any = special._ufuncs._lambertw  # type: ignore[attr-defined]  # what lambertw calls
+lambertw = primitive(
+    lambert,
+    name="lambertw",
+    signature="x, k, tol",
+    x=lambda g, y: g * (np.exp(-y) / (1 + y)),
+    singular=True,
+    domain=cases(lambda d: ((d.array(domain=positive), 0, 1e-8), {})),
+)
