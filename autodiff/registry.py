@@ -42,7 +42,8 @@ def load_rules() -> bool:
     """Load all rules of the packages that are in use; whether there were any left to load."""
     ready = [package for package in late if package in sys.modules]
     for package in ready:
-        import_module(late.pop(package))
+        import_module(late[package])  # waits if another thread is at it
+        late.pop(package, None)
     return bool(ready)
 
 

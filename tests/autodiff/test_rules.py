@@ -1,0 +1,165 @@
+"""Every declared function, at random points of its domain, at special points and at kinks."""
+
+import warnings
+from collections import Counter
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import autodiff as ad
+from autodiff.domains import NumpyDraw
+from autodiff.primitive import Composite, Primitive, Rule, entries
+from autodiff.registry import describe
+from autodiff.testing import (
+    WrongGradient,
+    calls,
+    check_call,
+    check_grads,
+    check_kink,
+    special_calls,
+)
+from autodiff.testing.declared import BoundCall, draw_call
+from autodiff.testing.subject import cotangents, subject_of
+
+DECLARED = [e for e in entries if isinstance(e, Primitive | Composite) and e.domain is not None]
+
+
+def names(declared):
+    """A test id for each entry: the function's name, with a number where it occurs twice."""
+    seen = Counter()
+    for entry in declared:
+        name = describe(entry.function).removeprefix("numpy.")
+        if isinstance(entry, Primitive) and (entry.name != name.rpartition(".")[2]):
+            name = entry.name
+        seen[name] += 1
+        yield name if seen[name] == 1 else f"{name}-{seen[name]}"
+
+
+def sample_calls(entry, count):
+    """A few calls from the domain, always the same."""
+    draw = NumpyDraw(np.random.default_rng(0))
+    return [draw_call(entry, draw) for _ in range(count)]
+
+
+@pytest.mark.parametrize("entry", DECLARED, ids=names(DECLARED))
+@given(data=st.data())
+def test_value_and_derivatives_are_right(entry, data):
+    args, kwargs = data.draw(calls(entry, dtypes=(np.float64, np.float32), any_layout=True))
+    check_call(entry, args, kwargs)
+
+
+SPECIAL = [entry for entry in DECLARED if entry.points]
+
+
+@pytest.mark.parametrize("entry", SPECIAL, ids=names(SPECIAL))
+def test_derivatives_are_right_at_special_points(entry):
+    for call in sample_calls(entry, 5):
+        for args, kwargs in special_calls(entry, entry.points, call):
+            check_call(entry, args, kwargs)
+
+
+KINKED = [entry for entry in DECLARED if entry.kinks]
+
+
+@pytest.mark.parametrize("entry", KINKED, ids=names(KINKED))
+def test_the_derivative_at_a_kink_is_the_symmetric_one(entry):
+    for call in sample_calls(entry, 5):
+        for args, kwargs in special_calls(entry, entry.kinks, call):
+            check_kink(entry, args, kwargs)
+
+
+# ---------------------------------------------------------------- complex numbers
+
+# What takes complex numbers in NumPy or SciPy, but has derivatives for real ones only.
+REAL_ONLY = {
+    "softsign": "is a function of networks",
+    "eigh": "complex eigenvectors have an arbitrary phase; the rule says so",
+    "svd": "complex singular vectors have an arbitrary phase; the rule says so",
+    "qr": "the complete form has arbitrary vectors; the rule says so",
+    "unique_values": "NumPy does not sort complex numbers there",
+    "gamma": "SciPy has no complex zeta function for the second derivative",
+    "loggamma": "the same",
+    "rgamma": "the same",
+    "psi": "the same",
+}
+
+
+def complex_calls(entry, count):
+    """Calls with random imaginary parts added; none if the function takes no complex numbers."""
+    rng = np.random.default_rng(0)
+    found = []
+    for args, kwargs in sample_calls(entry, count):
+        call = BoundCall(entry, args, kwargs)
+        real = call.arrays
+        if not real or any(array.dtype.kind == "c" for array in real):
+            continue
+        found.append(call.with_arrays([x + 1j * rng.uniform(-0.5, 0.5, x.shape) for x in real]))
+        try:
+            with warnings.catch_warnings(action="error"):
+                entry.function(*found[-1][0], **found[-1][1])
+        except (TypeError, ValueError, np.exceptions.ComplexWarning):
+            return []
+    return found
+
+
+COMPLEX = [e for e in DECLARED if e.name not in REAL_ONLY and complex_calls(e, 1)]
+
+
+@pytest.mark.parametrize("entry", COMPLEX, ids=names(COMPLEX))
+def test_complex_derivatives_are_right(entry):
+    for args, kwargs in complex_calls(entry, 3):
+        check_call(entry, args, kwargs)
+
+
+# ---------------------------------------------------------------- the checker is checked
+
+RULES = [
+    (entry, argument)
+    for entry in DECLARED
+    if isinstance(entry, Primitive)
+    for argument in entry.rules
+]
+RULE_IDS = [
+    f"{name}-{argument}"
+    for name, entry in zip(names(DECLARED), DECLARED, strict=True)
+    if isinstance(entry, Primitive)
+    for argument in entry.rules
+]
+
+
+def spoiled(entry, argument):
+    """A copy of a primitive with one rule wrong by a thousandth."""
+    rule = entry.rules[argument]
+
+    def wrong(*needed):
+        result = rule.function(*needed)
+        if isinstance(result, list | tuple):
+            return [None if item is None else item * 1.001 for item in result]
+        return result * 1.001
+
+    return replace(entry, rules={**entry.rules, argument: Rule(wrong, rule.names)})
+
+
+def gradients(call):
+    """Of all arrays in a call, for random cotangents."""
+    subject = subject_of(call, tuple(call.arrays))
+    pullback = ad.vjp(subject.function, *subject.arrays)[1]
+    return pullback(cotangents(subject.results(), np.random.default_rng(0)))
+
+
+@pytest.mark.parametrize(("entry", "argument"), RULES, ids=RULE_IDS)
+def test_a_rule_wrong_by_a_thousandth_is_caught(entry, argument):
+    caught = 0
+    for args, kwargs in sample_calls(entry, 6):
+        right, wrong = (BoundCall(e, args, kwargs) for e in (entry, spoiled(entry, argument)))
+        pairs = zip(gradients(right), gradients(wrong), strict=True) if right.arrays else []
+        if all(np.array_equal(a, b, equal_nan=True) for a, b in pairs):
+            continue  # the rule gives zero here, or nothing at all
+        with pytest.raises(WrongGradient, match=r"wrong derivative in reverse mode\n"):
+            check_grads(wrong, *wrong.arrays, order=1, modes=["reverse"])
+        caught += 1
+    if not caught:
+        pytest.skip("the rule is zero everywhere")

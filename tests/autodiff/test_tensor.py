@@ -1,0 +1,455 @@
+"""The Tensor: making one, reading it, its operators and methods, and what it refuses."""
+
+import copy
+import math
+import operator
+import pickle
+
+import numpy as np
+import pytest
+
+import autodiff as ad
+from autodiff.errors import DtypeError, GradientError, ShapeError, UnsupportedError
+
+
+def leaf(value, **options):
+    return ad.tensor(value, requires_grad=True, **options)
+
+
+# ---------------------------------------------------------------- making one
+
+
+def test_tensor_copies_and_as_tensor_shares():
+    array = np.array([1.0, 2.0])
+    copied, shared = ad.tensor(array), ad.as_tensor(array)
+    array[0] = 9.0
+    assert copied.data[0] == 1.0
+    assert shared.data is array
+    assert ad.as_tensor(shared) is shared
+
+
+@pytest.mark.parametrize("data", [2, 2.5, 1j, True, [1, 2], [[1.0], [2.0]], np.float32(3)])
+def test_a_tensor_has_the_dtype_and_shape_that_numpy_gives(data):
+    tensor, array = ad.tensor(data), np.array(data)
+    assert (tensor.dtype, tensor.shape, tensor.ndim) == (array.dtype, array.shape, array.ndim)
+    assert (tensor.size, tensor.nbytes, tensor.itemsize) == (
+        array.size,
+        array.nbytes,
+        array.itemsize,
+    )
+
+
+def test_a_dtype_can_be_asked_for():
+    assert ad.tensor([1, 2], dtype=np.float32).dtype == np.float32
+    assert ad.tensor([1, 2], requires_grad=True, dtype=float).requires_grad
+
+
+def test_a_tensor_without_dimensions_holds_a_numpy_scalar():
+    assert type(ad.tensor(2.0).data) is np.float64
+    assert type(np.sum(leaf([1.0, 2.0])).data) is np.float64
+
+
+def test_a_tensor_can_be_made_of_tensors():
+    x = ad.tensor(2.0)
+    np.testing.assert_array_equal(ad.tensor([x, 3.0]).data, [2, 3])
+
+
+def test_requires_grad_can_be_set_on_leaves():
+    x = ad.tensor([1.0, 2.0])
+    assert x.requires_grad_() is x
+    (x * 2).sum().backward()
+    x.requires_grad = False
+    assert x.grad is None
+    assert not (x * 2).requires_grad
+
+
+def test_requires_grad_cannot_be_taken_from_a_result():
+    with pytest.raises(GradientError, match=r"the result of multiply; use t\.detach\(\)"):
+        (leaf(1.0) * 2).requires_grad = False
+
+
+@pytest.mark.parametrize("data", [[1, 2], True, "text"])
+def test_only_inexact_numbers_have_gradients(data):
+    with pytest.raises(DtypeError, match="gradients need a float or complex dtype"):
+        ad.tensor(data, requires_grad=True)
+
+
+# ---------------------------------------------------------------- reading it
+
+
+def test_values_can_be_read():
+    x = leaf([[1.5]])
+    assert (x.item(), float(x[0, 0]), int(x[0, 0]), bool(x)) == (1.5, 1.5, 1, True)
+    assert x.tolist() == [[1.5]]
+    assert x.numpy() is x.data
+    assert complex(leaf(1j)) == 1j
+    assert [10, 20][ad.tensor(1)] == 20
+
+
+def test_float_is_for_reading_a_value_also_into_a_list():
+    losses = [float(leaf(1.0) * 2)]
+    losses.append(float(leaf(1.0) * 3))
+    table = {}
+    table["loss"] = float(leaf(4.0))
+    assert (losses, table) == ([2.0, 3.0], {"loss": 4.0})
+
+
+def test_a_tensor_is_a_sequence_of_its_rows():
+    x = leaf([[1.0, 2.0], [3.0, 4.0]])
+    assert len(x) == 2
+    first, second = x
+    (first * second).sum().backward()
+    np.testing.assert_array_equal(x.grad, [[3, 4], [1, 2]])
+    assert 3.0 in x
+    assert 5.0 not in x
+
+
+@pytest.mark.parametrize("read", [len, iter])
+def test_a_tensor_without_dimensions_is_no_sequence(read):
+    with pytest.raises(TypeError, match="without dimensions"):
+        read(ad.tensor(1.0))
+
+
+def test_a_tensor_can_be_a_key():
+    x, y = leaf([1.0]), leaf([1.0])
+    assert {x: "x", y: "y"}[x] == "x"
+
+
+def test_detach_leaves_the_graph_and_shares_the_value():
+    x = leaf([1.0, 2.0])
+    constant = x.detach()
+    assert constant.data is x.data
+    assert not constant.requires_grad
+    (x * constant).sum().backward()
+    np.testing.assert_array_equal(x.grad, [1, 2])
+
+
+@pytest.mark.parametrize(
+    ("make", "text"),
+    [
+        (lambda: ad.tensor([1.0, 2.0]), "Tensor([1., 2.])"),
+        (lambda: leaf(2.0, name="x"), "Tensor(2., requires_grad=True, name='x')"),
+        (lambda: np.exp(leaf(0.0)), "Tensor(1., from=exp)"),
+        (lambda: ad.tensor([1], dtype="f4"), "Tensor([1.], dtype=float32)"),
+        (lambda: ad.tensor([True]), "Tensor([ True])"),
+    ],
+)
+def test_repr_shows_value_and_place_in_the_graph(make, text):
+    assert repr(make()) == text
+
+
+def test_numbers_can_be_formatted():
+    assert f"{leaf(1.23456):.2f}" == "1.23"
+    assert f"{ad.tensor([1.0])}" == "Tensor([1.])"
+
+
+def test_the_name_stays_when_requires_grad_changes():
+    x = ad.tensor(1.0, name="rate")
+    x.requires_grad = True
+    assert x.name == "rate"
+    x.requires_grad = False
+    assert x.name == "rate"
+
+
+def test_results_can_have_names():
+    y = leaf(1.0) * 2
+    assert y.name is None
+    y.name = "double"
+    assert y.name == "double"
+    y.name = None
+    assert y.name is None
+
+
+# ---------------------------------------------------------------- copies and pickles
+
+
+@pytest.mark.parametrize(
+    "duplicate", [copy.copy, copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))]
+)
+@pytest.mark.parametrize("requires_grad", [True, False])
+def test_a_leaf_can_be_copied_and_pickled(duplicate, requires_grad):
+    x = ad.tensor([1.0, 2.0], requires_grad=requires_grad, name="w")
+    y = duplicate(x)
+    assert (y.name, y.requires_grad, y.grad) == ("w", requires_grad, None)
+    assert not np.shares_memory(x.data, y.data)
+    if requires_grad:
+        (y * 3).sum().backward()
+        np.testing.assert_array_equal(y.grad, 3)
+        assert x.grad is None
+
+
+@pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy, pickle.dumps])
+def test_a_result_is_not_copied_without_its_graph(duplicate):
+    with pytest.raises(GradientError, match=r"result of exp.*np\.copy\(t\).*t\.detach\(\)"):
+        duplicate(np.exp(leaf(1.0)))
+
+
+def test_a_deep_copy_of_shared_tensors_shares_the_copies():
+    x = leaf(1.0)
+    first, second = copy.deepcopy([x, x])
+    assert first is second
+
+
+# ---------------------------------------------------------------- operators and methods
+
+BINARY = [
+    operator.add,
+    operator.sub,
+    operator.mul,
+    operator.truediv,
+    operator.pow,
+    operator.matmul,
+    operator.mod,
+    operator.floordiv,
+    divmod,
+]
+COMPARISONS = [operator.eq, operator.ne, operator.lt, operator.le, operator.gt, operator.ge]
+
+
+@pytest.mark.parametrize("operate", BINARY)
+def test_operators_take_tensors_arrays_and_numbers_on_either_side(operate):
+    a, b = np.array([[1.5, 2.5], [3.5, 0.5]]), np.array([[2.25, 0.75], [1.25, 3.0]])
+    others = [b] if operate is operator.matmul else [b, 2.0, np.float64(2.0), 2]
+    for other in others:
+        for first, second in ((leaf(a), other), (other, leaf(a)), (leaf(a), ad.tensor(other))):
+            values = [v.data if isinstance(v, ad.Tensor) else v for v in (first, second)]
+            result = operate(first, second)
+            for part, expected in zip(
+                result if operate is divmod else [result],
+                operate(*values) if operate is divmod else [operate(*values)],
+                strict=True,
+            ):
+                assert isinstance(part, ad.Tensor)
+                assert part.requires_grad
+                np.testing.assert_allclose(part.data, expected)
+
+
+@pytest.mark.parametrize("compare", COMPARISONS)
+def test_comparisons_give_plain_arrays(compare):
+    x, other = leaf([1.0, 2.0, 3.0]), np.array([2.0, 2.0, 2.0])
+    for result in (compare(x, other), compare(x, leaf(other)), compare(x, 2)):
+        assert type(result) is np.ndarray
+        np.testing.assert_array_equal(result, compare(x.data, other))
+
+
+def test_unary_operators():
+    x = leaf([-1.5, 2.5])
+    np.testing.assert_array_equal((-x).data, [1.5, -2.5])
+    np.testing.assert_array_equal((+x).data, x.data)
+    np.testing.assert_array_equal(abs(x).data, [1.5, 2.5])
+    np.testing.assert_array_equal(round(x).data, [-2, 2])
+
+
+METHODS = {
+    "T": lambda x: x.T,
+    "mT": lambda x: x.mT,
+    "reshape of numbers": lambda x: x.reshape(3, 2),
+    "reshape of a tuple": lambda x: x.reshape((3, -1)),
+    "reshape in Fortran's order": lambda x: x.reshape(3, 2, order="F"),
+    "ravel": lambda x: x.ravel(),
+    "flatten": lambda x: x.flatten(),
+    "transpose": lambda x: x.transpose(),
+    "transpose of numbers": lambda x: x.transpose(1, 0),
+    "transpose of a tuple": lambda x: x.transpose((1, 0)),
+    "swapaxes": lambda x: x.swapaxes(0, 1),
+    "squeeze": lambda x: x[None].squeeze(0),
+    "repeat": lambda x: x.repeat(2, axis=1),
+    "diagonal": lambda x: x.diagonal(offset=1),
+    "sum": lambda x: x.sum(axis=0),
+    "sum with keepdims": lambda x: x.sum(axis=1, keepdims=True),
+    "mean": lambda x: x.mean(axis=-1),
+    "prod": lambda x: x.prod(axis=0),
+    "max": lambda x: x.max(axis=1),
+    "min": lambda x: x.min(),
+    "var": lambda x: x.var(axis=0, ddof=1),
+    "std": lambda x: x.std(),
+    "cumsum": lambda x: x.cumsum(axis=1),
+    "cumprod": lambda x: x.cumprod(),
+    "trace": lambda x: x.trace(),
+    "dot": lambda x: x.dot(np.ones(3)),
+    "conj": lambda x: x.conj(),
+    "astype": lambda x: x.astype(np.float32),
+    "copy": lambda x: x.copy(),
+}
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_methods_are_those_of_an_array_and_record(method):
+    array = np.array([[0.3, 1.2, -0.7], [2.1, -1.4, 0.9]])
+    x = leaf(array)
+    result, expected = METHODS[method](x), METHODS[method](array)
+    np.testing.assert_allclose(result.data, expected)
+    assert result.dtype == expected.dtype
+    assert result.requires_grad
+    ad.testing.check_grads(METHODS[method], array, order=1, modes=["reverse"], rtol=1e-3)
+
+
+POSITIONS = {
+    "argmax": lambda x: x.argmax(axis=1),
+    "argmin": lambda x: x.argmin(),
+    "argsort": lambda x: x.argsort(),
+    "nonzero": lambda x: x.nonzero(),
+    "all": lambda x: x.all(),
+    "any": lambda x: x.any(axis=0),
+    "searchsorted": lambda x: np.sort(x.ravel()).searchsorted(0.5),
+}
+
+
+@pytest.mark.parametrize("method", ["argmax", "argmin", "argsort", "nonzero", "all", "any"])
+def test_positions_and_tests_are_plain(method):
+    array = np.array([[0.3, 1.2, -0.7], [2.1, 0.0, 0.9]])
+    result, expected = POSITIONS[method](leaf(array)), POSITIONS[method](array)
+    assert not isinstance(result, ad.Tensor)
+    np.testing.assert_array_equal(result, expected)
+
+
+def test_in_place_methods_bind_the_tensor_to_a_new_value():
+    x = leaf([1.0, 2.0, 3.0])
+    y = x * 1
+    y.fill(5.0)
+    assert y.sum().requires_grad
+    np.testing.assert_array_equal(y.data, [5, 5, 5])
+
+
+# ---------------------------------------------------------------- NumPy's protocols
+
+
+def test_numpy_functions_record():
+    x = leaf([1.0, 2.0])
+    for result in (np.exp(x), np.sum(x), np.concatenate([x, x]), np.where([True, False], x, 0)):
+        assert isinstance(result, ad.Tensor)
+        assert result.requires_grad
+
+
+def test_an_array_on_the_left_lets_the_tensor_answer():
+    x = leaf([1.0, 2.0])
+    assert isinstance(np.ones(2) * x, ad.Tensor)
+    assert isinstance(np.float64(2) - x, ad.Tensor)
+    assert isinstance(np.ones((2, 2)) @ x, ad.Tensor)
+
+
+def test_functions_of_tensors_outside_of_a_graph_give_tensors():
+    assert isinstance(np.exp(ad.tensor(1.0)), ad.Tensor)
+    assert not np.exp(ad.tensor(1.0)).requires_grad
+
+
+def test_ufuncs_take_the_types_that_numpy_takes():
+    x = leaf([1.0, 2.0])
+    np.testing.assert_array_equal(np.add(x, [3.0, 4.0]).data, [4, 6])
+    assert np.add(x, 1, dtype=np.float32).dtype == np.float32
+    np.testing.assert_array_equal(np.multiply.outer(x, [1.0, 2.0]).data, [[1, 2], [2, 4]])
+
+
+@pytest.mark.parametrize(
+    "lose",
+    [
+        lambda t: np.asarray(t),
+        lambda t: np.array([t, t]),
+        lambda t: np.array(t),
+        lambda t: np.zeros((2, 2)).__setitem__(0, t),
+        lambda t: np.asarray(t * 2),
+        lambda t: np.full(2, t[0]),
+        lambda t: np.array([[1.0], t]),
+    ],
+)
+def test_a_gradient_is_not_lost_on_the_way_into_an_array(lose):
+    with pytest.raises(GradientError, match=r"lose its gradient.*(ad\.numpy|np\.stack)"):
+        lose(leaf([1.0, 2.0]))
+
+
+def test_a_gradient_is_not_lost_on_the_way_into_an_element():
+    x, array = leaf(1.0), np.zeros(2)
+    for value in (x, np.sin(x) * 2):
+        # NumPy turns whatever a sequence raises here into a ValueError, with ours as its cause.
+        with pytest.raises((GradientError, ValueError)) as caught:
+            array[0] = value
+        error = caught.value if isinstance(caught.value, GradientError) else caught.value.__cause__
+        assert isinstance(error, GradientError)
+        assert "ad.numpy.zeros(n)" in str(error)
+    assert not array.any()
+
+
+@pytest.mark.parametrize(
+    "lose", [lambda x: math.sin(x), lambda x: math.exp(x * 2), lambda x: np.float64(x)]
+)
+def test_a_gradient_is_not_lost_on_the_way_into_a_number(lose):
+    with pytest.raises(GradientError, match="lose its gradient"):
+        lose(leaf(1.0))
+
+
+def test_tensors_outside_of_a_graph_become_arrays():
+    x = ad.tensor([1.0, 2.0])
+    array = np.zeros((2, 2))
+    array[0] = x
+    np.testing.assert_array_equal(array, [[1, 2], [0, 0]])
+    np.testing.assert_array_equal(np.array([x, x]), [[1, 2], [1, 2]])
+    assert np.asarray(x) is x.data
+    assert np.array(x, copy=True) is not x.data
+    assert math.sin(ad.tensor(0.0)) == 0.0
+
+
+def test_a_function_that_nobody_declared_is_named():
+    clamped = np.frompyfunc(lambda x: max(x, 0.0), 1, 1)  # a ufunc of the user's own
+    with pytest.raises(UnsupportedError, match=r"lambda.*t\.detach\(\)"):
+        clamped(leaf([1.0]))
+
+
+# ---------------------------------------------------------------- errors say what to do
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (
+            lambda: leaf(np.ones((3, 4))) @ np.ones((3, 4)),
+            r"matmul.*\(3, 4\).*transpose the second\?",
+        ),
+        (lambda: np.ones((3, 4)) @ leaf(np.ones((3, 2))), r"matmul.*transpose the first\?"),
+        (lambda: leaf(np.ones(3)) + np.ones(4), r"add.*\(3,\).*\(4,\)"),
+        (
+            lambda: np.concatenate([leaf(np.ones(3)), np.ones((2, 2))]),
+            r"concatenate.*\(3,\).*\(2, 2\)",
+        ),
+        (lambda: leaf(np.ones(6)).reshape(4, 2), r"reshape.*\(6,\)"),
+        (lambda: np.einsum("ij,jk", leaf(np.ones((2, 3))), np.ones((2, 3))), "einsum"),
+    ],
+)
+def test_an_error_names_the_function_and_the_shapes(call, message):
+    with pytest.raises(ShapeError, match=message) as caught:
+        call()
+    assert isinstance(caught.value, ValueError)
+
+
+def test_an_index_out_of_range_is_an_index_error():
+    with pytest.raises(IndexError):
+        leaf([1.0, 2.0])[2]
+
+
+def test_a_grad_of_the_wrong_shape_is_refused():
+    x = leaf([1.0, 2.0])
+    with pytest.raises(ShapeError, match=r"\(3,\).*\(2,\)"):
+        x.grad = np.ones(3)
+    with pytest.raises(GradientError, match="does not require a gradient"):
+        ad.tensor(1.0).grad = 1.0
+
+
+def test_data_of_another_shape_is_refused():
+    with pytest.raises(ShapeError, match=r"\(3,\).*\(2,\).*new tensor"):
+        leaf([1.0, 2.0]).data = np.ones(3)
+
+
+# ---------------------------------------------------------------- numbers that would go wrong
+
+
+def test_nan_in_the_branch_not_taken_does_no_harm():
+    x = leaf([-1.0, 0.0, 4.0])
+    with np.errstate(all="ignore"):
+        np.sum(np.where(x.data > 0, np.sqrt(x), 0.0)).backward()
+    np.testing.assert_array_equal(x.grad, [0, 0, 0.25])
+
+
+def test_infinity_in_the_branch_not_taken_does_no_harm():
+    x = leaf([0.0, 2.0])
+    with np.errstate(all="ignore"):
+        np.sum(np.where(x.data == 0, 1.0, np.log(x))).backward()
+    np.testing.assert_array_equal(x.grad, [0, 0.5])
