@@ -288,7 +288,9 @@ def mark_changed(array: np.ndarray) -> None:
     global _last_change
     _last_change = order = next_order()
     key = id(array)
-    _changed[key] = (weakref.ref(array, lambda _: _changed.pop(key, None)), order)
+    known = _changed.get(key)
+    reference = known[0] if known else weakref.ref(array, lambda _: _changed.pop(key, None))
+    _changed[key] = (reference, order)
 
 
 def check_unchanged(node: Node) -> None:

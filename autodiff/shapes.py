@@ -40,8 +40,10 @@ def fit(cotangent: Any, shape: tuple[int, ...], dtype: np.dtype) -> Any:
 
 def _fit_shape(cotangent: Any, shape: tuple[int, ...]) -> Any:
     extra = len(cotangent.shape) - len(shape)
+    if extra > 0 and cotangent.shape == (1,) * extra + shape:
+        return cotangent.reshape(shape)  # a batch of one: nothing to sum
     if extra > 0:
-        cotangent = np.sum(cotangent, axis=tuple(range(extra)))
+        cotangent = np.add.reduce(cotangent, axis=tuple(range(extra)))
     elif extra < 0:
         cotangent = np.reshape(cotangent, (1,) * -extra + cotangent.shape)
     spread = tuple(
@@ -50,7 +52,7 @@ def _fit_shape(cotangent: Any, shape: tuple[int, ...]) -> Any:
         if want == 1 and have != 1
     )
     if spread:
-        cotangent = np.sum(cotangent, axis=spread, keepdims=True)
+        cotangent = np.add.reduce(cotangent, axis=spread, keepdims=True)
     if cotangent.shape != shape:
         cotangent = np.broadcast_to(cotangent, shape)
     return cotangent

@@ -46,11 +46,17 @@ def cross_entropy(logits: Any, targets: Any, *, reduction: Reduction = "mean") -
     shape = np.shape(logits)
     if targets.shape == shape[:-1] and targets.dtype.kind in "iu" and shape:
         labels = targets.numpy() if isinstance(targets, ad.Tensor) else targets
+        if reduction == "mean" and len(shape) == 2:
+            try:
+                return ad.functions.cross_entropy(logits, labels)
+            except ad.errors.ShapeError:
+                check_labels(labels, shape[-1], "cross_entropy")
+                raise
         # One pass: a negative label is a large number when read without its sign.
         if labels.size and labels.astype(np.uint64).max() >= shape[-1]:
             check_labels(labels, shape[-1], "cross_entropy")
         labels = labels.ravel()
-        rows = logits if len(shape) == 2 else np.reshape(logits, (labels.size, shape[-1]))
+        rows = np.reshape(logits, (labels.size, shape[-1]))
         if reduction == "mean":
             return ad.functions.cross_entropy(rows, labels)
         picked = ad.functions.log_softmax(rows)[np.arange(labels.size), labels]

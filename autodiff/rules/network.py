@@ -125,21 +125,30 @@ def log_softmax(x: Any, axis: int = -1) -> Any:
     return shifted - np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True))
 
 
-def _cross_entropy_rule(g: Any, logits: Any, labels: Any) -> Any:
-    slope = softmax(logits)
-    count = len(labels)
-    hit = np.zeros(logits.shape, logits.dtype)
-    hit[np.arange(count), labels] = 1
-    return (slope - hit) * (g / count)
-
-
 def _labelled(d: Draw) -> Call:
     rows, classes = d.integer(1, 4), d.integer(1, 4)
     logits = d.array((rows, classes))
     return (logits, np.array([d.integer(0, classes - 1) for _ in range(rows)])), {}
 
 
-@primitive(logits=_cross_entropy_rule, labels=None, domain=cases(_labelled))
+@primitive(
+    logits=lambda g, logits: _softmax_rule(g, softmax(logits), -1),
+    labels=None,
+    domain=cases(_labelled),
+)
+def cross_entropy_slope(logits: Any, labels: Any) -> Any:
+    """The softmax of each row of `logits`, less 1 at its label: shape (rows, classes)."""
+    slope = np.exp(logits - np.maximum.reduce(logits, axis=1, keepdims=True))
+    slope /= np.add.reduce(slope, axis=1, keepdims=True)
+    slope[np.arange(len(labels)), labels] -= 1
+    return slope
+
+
+@primitive(
+    logits=lambda g, logits, labels: cross_entropy_slope(logits, labels) * (g / len(labels)),
+    labels=None,
+    domain=cases(_labelled),
+)
 def cross_entropy(logits: Any, labels: Any) -> Any:
     """The mean over rows of ``logsumexp(logits) - logits[label]``.
 
@@ -156,12 +165,14 @@ def cross_entropy(logits: Any, labels: Any) -> Any:
             f"cross_entropy: logits of shape (rows, classes) and labels of shape (rows,) are "
             f"needed, not {np.shape(logits)} and {labels.shape}"
         )
-    if labels.size and not 0 <= labels.min() <= labels.max() < logits.shape[1]:
+    # One pass: a negative label is a large number when read without its sign.
+    if labels.size and labels.astype(np.uint64).max() >= logits.shape[1]:
         wrong = int(np.argmax((labels < 0) | (labels >= logits.shape[1])))
         raise ShapeError(
             f"cross_entropy: label {labels[wrong]} in row {wrong} is not a class; logits of shape "
             f"{logits.shape} have classes 0 to {logits.shape[1] - 1}"
         )
-    shifted = logits - np.max(logits, axis=1, keepdims=True)
+    shifted = logits - np.maximum.reduce(logits, axis=1, keepdims=True)
     picked = shifted[np.arange(len(labels)), labels]
-    return np.mean(np.log(np.sum(np.exp(shifted), axis=1)) - picked)
+    losses = np.log(np.add.reduce(np.exp(shifted), axis=1)) - picked
+    return np.add.reduce(losses) / losses.dtype.type(len(losses))

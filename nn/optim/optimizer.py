@@ -101,7 +101,9 @@ class Optimizer:
         gradient = _flat(gradient)
         scratch = self._scratch_for(value.dtype)
         size = len(scratch)
-        for start in range(0, len(value), size):
+        if len(value) <= size:
+            self.update(value, gradient, arrays, scratch[: len(value)], factors)
+        for start in range(0, len(value) if len(value) > size else 0, size):
             piece = slice(start, start + size)
             part = value[piece]
             self.update(
