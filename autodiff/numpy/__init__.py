@@ -64,8 +64,6 @@ def _tensor(value: Any) -> Any:
 
 def _joined(value: Any) -> Any:
     """Nested lists with tensors inside as one Tensor; anything else as it is."""
-    if isinstance(value, numpy.ndarray) and value.dtype == object:
-        value = value.tolist()
     if isinstance(value, list | tuple) and _holds_tensor(value):
         return numpy.stack([_joined(item) for item in value])
     return value

@@ -181,6 +181,7 @@ def _integrated(d: Draw) -> Call:
     return (y, d.array((3,) if kind == "x" else (2, 3))), {}
 
 
+@composite(np.trapezoid, domain=cases(_integrated))
 def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
     """The integral by the trapezoidal rule."""
     axis = _axis_of(y, axis)
@@ -194,11 +195,6 @@ def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
     heights = y[_at(axis, slice(1, None))] + y[_at(axis, slice(None, -1))]
     return np.sum(width * heights / 2.0, axis)
 
-
-# NumPy 2.4 has the new name only, NumPy 2.0 to 2.3 have both.
-for _name in ("trapezoid", "trapz"):
-    if _name in np.__all__:
-        composite(getattr(np, _name), domain=cases(_integrated))(trapezoid)
 
 # ---------------------------------------------------------------- phases
 

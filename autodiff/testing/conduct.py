@@ -72,7 +72,7 @@ def _check_precision(subject: Subject, weights: Arrays, gradients: Arrays) -> No
     results, pullback = vjp(double.function, *double.arrays)
     seeds = [w.astype(as_array(r).dtype) for w, r in zip(weights, results, strict=True)]
     # Where the exact gradient is zero, what is left of it are rounding errors of the function.
-    largest = max((np.max(abs(as_array(r)), initial=0) for r in results), default=0.0)
+    largest = max((float(np.max(abs(as_array(r)), initial=0)) for r in results), default=0.0)
     for g, better, path in zip(gradients, pullback(seeds), subject.paths, strict=True):
         if not close(g, better, tolerance, 1e-2 * tolerance * largest):
             raise subject.wrong(

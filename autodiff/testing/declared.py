@@ -10,6 +10,7 @@ import numpy as np
 
 from autodiff.domains import Call, Cases, Draw, NumpyDraw
 from autodiff.primitive import Composite, Primitive, entries
+from autodiff.registry import load_rules
 from autodiff.tensor import Tensor, as_tensor
 from autodiff.testing.checking import MODES, Tolerance, check_derivatives, check_grads
 from autodiff.testing.conduct import check_conduct, close
@@ -70,6 +71,7 @@ def entry_of(function: Any) -> Entry:
     """
     if isinstance(function, Primitive | Composite):
         return function
+    load_rules()
     for entry in reversed(entries):
         if entry.function is function and isinstance(entry, Primitive | Composite):
             return entry

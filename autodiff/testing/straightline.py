@@ -12,6 +12,7 @@ import numpy as np
 
 from autodiff.domains import Cases, Interval, real
 from autodiff.primitive import Composite, Primitive, entries
+from autodiff.registry import load_rules
 from autodiff.testing.declared import intervals_of
 from autodiff.testing.strategies import arrays, domain_pieces
 
@@ -149,6 +150,7 @@ def _inside(values: np.ndarray, domain: Interval) -> bool:
 @cache
 def _families() -> dict[str, Family]:
     """All steps, with the domains of their operands where these are not any numbers."""
+    load_rules()
     functions: Family = {}
     for entry in entries:
         if not isinstance(entry, Primitive | Composite) or isinstance(entry.domain, Cases):

@@ -7,23 +7,35 @@ import numpy as np
 import pytest
 
 import autodiff as ad
+import autodiff.rules.scipy.linalg  # with scipy.special, whose rules are then loaded as well
 from autodiff.domains import Cases, Interval
 from autodiff.primitive import Composite, DeclarationError, Primitive, entries
-from autodiff.registry import describe, dispatch
+from autodiff.registry import describe, dispatch, load_rules
 from autodiff.testing.declared import entry_of
 
+load_rules()
 DECLARED = tuple(entry for entry in entries if isinstance(entry, Primitive | Composite))
 
 # Composites that no call can be drawn for, and why.
+CHANGES = "changes its argument and returns nothing; see rules/test_selecting.py"
+CREATES = "has no derivative: it makes a tensor for item assignment"
 WITHOUT_DOMAIN = {
-    "setitem": "changes its argument and returns nothing; its primitive, assign, has a domain",
-    "ufunc": "answers for options and methods of all ufuncs",
+    "setitem": f"{CHANGES}; its primitive has a domain",
+    "copyto": CHANGES,
+    "put": CHANGES,
+    "place": CHANGES,
+    "putmask": CHANGES,
+    "put_along_axis": CHANGES,
+    "fill_diagonal": CHANGES,
+    "zeros_like": CREATES,
+    "ones_like": CREATES,
+    "empty_like": f"{CREATES}, and its values are undefined",
+    "ufunc": "answers for the options and methods of all ufuncs; see rules/test_ufunc_methods.py",
     "einsum_path": "returns a plan, not numbers",
-    "zeros_like": "has no derivative: it makes a tensor for item assignment",
-    "ones_like": "has no derivative",
-    "empty_like": "has no derivative, and no defined values",
     "broadcast_arrays": "takes any number of arrays; its primitive is broadcast_to",
-    "astype": "a tensor method; its primitive, cast, has a domain",
+    "astype": "a method of tensors; its primitive has a domain",
+    "intersect1d": "has a derivative only where numbers coincide",
+    "cho_factor": "leaves half of its result undefined; cho_solve has a domain",
 }
 
 

@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import autodiff as ad
+import autodiff.rules.scipy.linalg  # with scipy.special, whose rules are then loaded as well
 from autodiff.domains import NumpyDraw
 from autodiff.primitive import Composite, Primitive, Rule, entries
-from autodiff.registry import describe
+from autodiff.registry import describe, load_rules
 from autodiff.testing import (
     WrongGradient,
     calls,
@@ -24,6 +25,7 @@ from autodiff.testing import (
 from autodiff.testing.declared import BoundCall, draw_call
 from autodiff.testing.subject import cotangents, subject_of
 
+load_rules()
 DECLARED = [e for e in entries if isinstance(e, Primitive | Composite) and e.domain is not None]
 
 
