@@ -1,0 +1,156 @@
+"""Measuring a case: the contenders in alternation, one repetition each, round after round."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from statistics import median, quantiles
+
+from benchmarks.cases import US, Case, Goal, Kernel
+from benchmarks.imports import import_seconds
+from benchmarks.pool import Failed, Pool, WorkerProcess
+
+__all__ = ["Measurement", "Settings", "Spread", "measure", "repetition", "rounds_of", "spread"]
+
+Repetition = Callable[[], Mapping[str, float]]  # one number for every metric
+
+# Threads of a pool spin for a while after their last work; with several they would be in the way.
+SETTLE_SECONDS = 0.01
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How thorough a run is."""
+
+    rounds: int = 21
+    repetition_seconds: float = 0.02  # as many steps in one repetition as take this long
+    warm_up_seconds: float = 0.2
+    smoke: bool = False
+
+
+@dataclass(frozen=True)
+class Spread:
+    """The median, and the quartiles around it."""
+
+    median: float
+    low: float
+    high: float
+
+
+def spread(values: Sequence[float]) -> Spread:
+    """Of one number for every round.
+
+    >>> spread([3.0, 1.0, 2.0])
+    Spread(median=2.0, low=1.5, high=2.5)
+    """
+    if len(values) == 1:
+        return Spread(values[0], values[0], values[0])
+    low, middle, high = quantiles(values, method="inclusive")
+    return Spread(middle, low, high)
+
+
+@dataclass
+class Measurement:
+    """What came out for a case: per contender and metric, one number for every round."""
+
+    case: Case
+    kernel: Kernel
+    rounds: dict[str, dict[str, list[float]]] = field(default_factory=dict)
+    missing: dict[str, str] = field(default_factory=dict)  # why, by contender
+
+    def value(self, contender: str, metric: str) -> Spread:
+        """Of one operation, if a step holds several."""
+        per = 1 if metric == "growth" else self.case.per
+        return spread([value / per for value in self.rounds[contender][metric]])
+
+    def ratio(self, against: str, metric: str) -> Spread:
+        """What autodiff needs as a multiple of what the other needs, pair by pair."""
+        ours, theirs = self.rounds[US][metric], self.rounds[against][metric]
+        return spread([a / b if b else math.inf for a, b in zip(ours, theirs, strict=True)])
+
+    def reached(self, goal: Goal, metric: str | None = None) -> Spread | None:
+        """What is to be compared with the goal, or None if it was not measured."""
+        if US not in self.rounds or goal.against not in (None, *self.rounds):
+            return None
+        metric = goal.metric or metric or self.case.metric
+        if goal.against is None:
+            return self.value(US, metric)
+        return self.ratio(goal.against, metric)
+
+
+def measure(
+    case: Case, pool: Pool, settings: Settings, contenders: Iterable[str] | None = None
+) -> Measurement:
+    """Measure a case with its contenders, or with those of them that are given."""
+    result = Measurement(case, pool.kernel)
+    repetitions: dict[str, Repetition] = {}
+    for contender in case.contenders:
+        if contenders is not None and contender not in contenders:
+            continue
+        try:
+            repetitions[contender] = _prepare(case, contender, pool, settings)
+        except Failed as failure:
+            result.missing[contender] = str(failure)
+    count = min(settings.rounds, case.rounds)
+    result.rounds = rounds_of(repetitions, count, result.missing, case.threads > 1)
+    return result
+
+
+def rounds_of(
+    repetitions: Mapping[str, Repetition], count: int, failed: dict[str, str], settle: bool
+) -> dict[str, dict[str, list[float]]]:
+    """Each of the repetitions once in every round; who fails is out, and noted in `failed`."""
+    rounds: dict[str, dict[str, list[float]]] = {name: {} for name in repetitions}
+    for _ in range(count):
+        for name in list(rounds):
+            if settle:
+                time.sleep(SETTLE_SECONDS)
+            try:
+                answer = repetitions[name]()
+            except Failed as failure:
+                failed[name] = str(failure)
+                del rounds[name]
+                continue
+            for metric, value in answer.items():
+                rounds[name].setdefault(metric, []).append(value)
+    return rounds
+
+
+def _prepare(case: Case, contender: str, pool: Pool, settings: Settings) -> Repetition:
+    """Everything that comes before the first round. Raises Failed."""
+    if case.style == "import":
+        import_seconds(contender)  # compiles the modules, and brings them into memory
+        return lambda: {"seconds": import_seconds(contender)}
+    if case.style == "resident":
+        grown = partial(_resident, case, contender, pool, settings)
+        grown()
+        return grown
+    return repetition(case, pool.get(contender, case.threads), settings)
+
+
+def repetition(case: Case, worker: WorkerProcess, settings: Settings) -> Repetition:
+    """A worker made ready for the case, and what to ask it in every round. Raises Failed."""
+    worker.ask(
+        prepare=case.kind, arguments=_arguments(case, settings.smoke), warm=settings.warm_up_seconds
+    )
+    if case.style == "traced":
+        return partial(worker.ask, traced=case.steps)
+    once = median(worker.ask(time=1)["seconds"] for _ in range(1 if settings.smoke else 3))
+    return partial(worker.ask, time=max(1, round(settings.repetition_seconds / once)))
+
+
+def _resident(case: Case, contender: str, pool: Pool, settings: Settings) -> Mapping[str, float]:
+    """How far a process grows that has so far done the same only on a small scale."""
+    with pool.fresh(contender, case.threads) as worker:
+        worker.ask(
+            prepare=case.kind, arguments=_arguments(case, True), warm=settings.warm_up_seconds
+        )
+        worker.ask(prepare=case.kind, arguments=_arguments(case, settings.smoke), warm=None)
+        return worker.ask(resident=case.steps)
+
+
+def _arguments(case: Case, smoke: bool) -> dict[str, object]:
+    return {**case.arguments, **(case.smoke if smoke else {})}

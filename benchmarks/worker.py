@@ -1,0 +1,133 @@
+"""A process that holds one contender and runs single repetitions of a case when asked.
+
+It reads requests from its standard input, one JSON object a line, and answers each in the same
+way. ``{"prepare": kind, "arguments": {...}, "warm": seconds}`` builds a step and runs it for so
+long, at least once (not at all, if null); ``{"time": number}`` gives the mean duration of that
+many steps; ``{"traced": steps}`` and ``{"resident": steps}`` give bytes; ``{"blas": true}`` says
+what NumPy uses in this process.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import json
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from itertools import repeat
+from time import perf_counter, process_time
+from typing import Any
+
+from benchmarks.contenders import CONTENDERS
+
+__all__ = ["Worker", "main"]
+
+
+class Worker:
+    """The answers to the requests."""
+
+    def __init__(self, contender: str) -> None:
+        self.contender = CONTENDERS[contender]
+        self.step: Callable[[], Any] = _nothing
+
+    def answer(self, request: dict[str, Any]) -> dict[str, Any]:
+        """The answer; a failure, of whatever kind, is an answer too."""
+        try:
+            if "blas" in request:
+                return used_blas()
+            if "prepare" in request:
+                return self.prepare(request["prepare"], request["arguments"], request["warm"])
+            if "time" in request:
+                return timed(self.step, request["time"])
+            if "traced" in request:
+                return traced(self.step, request["traced"])
+            return resident(self.step, request["resident"])
+        except Exception as error:
+            lines = str(error).strip().splitlines() or [""]
+            return {"failed": f"{type(error).__name__}: {lines[0]}"[:200]}
+
+    def prepare(self, kind: str, arguments: dict[str, Any], warm: float | None) -> dict[str, Any]:
+        """Import the library, build the step, and run it until it is in its stride."""
+        self.step = _nothing
+        gc.collect()
+        module = importlib.import_module(f"benchmarks.contenders.{self.contender.module}")
+        self.step = getattr(module, kind)(**arguments, **self.contender.settings)
+        if warm is not None:
+            end = perf_counter() + warm
+            self.step()
+            while perf_counter() < end:
+                self.step()
+        return {}
+
+
+def _nothing() -> None:
+    raise RuntimeError("no step was prepared")
+
+
+def used_blas() -> dict[str, Any]:
+    """The library, its version, kernel and threads."""
+    from autodiff.info import blas  # not before: it imports NumPy, which a contender may not need
+
+    return asdict(blas())
+
+
+def timed(step: Callable[[], Any], number: int) -> dict[str, float]:
+    """The mean duration of `number` steps: elapsed, and of the processor.
+
+    The garbage collector is on, as it is in a user's program. A step that measures its own parts
+    returns a dict of them.
+    """
+    if number > 1:
+        step()  # the caches and thread pools of the others have to make room
+    gc.collect()
+    result = None
+    cpu, start = process_time(), perf_counter()
+    for _ in repeat(None, number):
+        result = step()
+    seconds, cpu = perf_counter() - start, process_time() - cpu
+    times = {"seconds": seconds / number, "cpu": cpu / number}
+    return times | result if isinstance(result, dict) else times
+
+
+def traced(step: Callable[[], Any], steps: int) -> dict[str, float]:
+    """The peak of the memory that tracemalloc sees, in bytes, beyond what was there before."""
+    import tracemalloc
+
+    gc.collect()
+    tracemalloc.start()
+    try:
+        for _ in repeat(None, steps):
+            step()
+        return {"bytes": tracemalloc.get_traced_memory()[1]}
+    finally:
+        tracemalloc.stop()
+
+
+def resident(step: Callable[[], Any], steps: int) -> dict[str, float]:
+    """How far the resident memory of this process grows at most, in bytes."""
+    gc.collect()
+    with open("/proc/self/clear_refs", "w") as refs:
+        refs.write("5")  # forget the peak so far
+    before = _status("VmRSS")
+    for _ in repeat(None, steps):
+        step()
+    return {"bytes": _status("VmHWM") - before}
+
+
+def _status(key: str) -> int:
+    with open("/proc/self/status") as status:
+        for line in status:
+            if line.startswith(f"{key}:"):
+                return int(line.split()[1]) * 1024
+    raise OSError(f"no {key} in /proc/self/status")
+
+
+def main() -> None:
+    """Answer requests until there are no more."""
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what libraries print does not mix with the answers
+    worker = Worker(sys.argv[1])
+    for line in sys.stdin:
+        print(json.dumps(worker.answer(json.loads(line))), file=answers, flush=True)

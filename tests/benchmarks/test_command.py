@@ -1,0 +1,136 @@
+"""The command line of the benchmarks, in its short form, and what it does with results."""
+
+import doctest
+import importlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks import __main__ as command
+from benchmarks.cases import US, Case, Goal
+from benchmarks.compare import Comparison
+from benchmarks.measure import Measurement, Settings, Spread, measure, rounds_of
+from benchmarks.pool import HERE, Failed, Pool, WorkerProcess
+from benchmarks.report import BEGIN, END, write_report
+from benchmarks.results import load, save
+from benchmarks.suites import SUITES
+
+INSTALLED_WITH_THE_TESTS = ["autodiff", "numpy", "numpy-best"]
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "benchmarks", *arguments], cwd=HERE, capture_output=True, text=True
+    )
+
+
+def test_a_smoke_run_measures_every_case(tmp_path: Path) -> None:
+    arguments = ["--smoke", "--results", str(tmp_path), "--only", *INSTALLED_WITH_THE_TESTS]
+    result = run("all", *arguments)
+    assert result.returncode == 0, result.stderr
+    for suite in SUITES.values():
+        for case in suite():
+            assert f"{case.suite}: {case.name}" in result.stdout
+    missing = [line for line in result.stdout.splitlines() if "missing" in line]
+    assert [line for line in missing if "/proc/" not in line] == []  # macOS has none
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_worker_uses_the_tree_that_it_is_given(tmp_path: Path) -> None:
+    package = tmp_path / "autodiff"
+    package.mkdir()
+    (package / "__init__.py").write_text("raise ImportError('this is the other tree')")
+    worker = WorkerProcess(US, 1, "default", tmp_path)
+    try:
+        with pytest.raises(Failed, match="this is the other tree"):
+            worker.ask(prepare="chain", arguments={}, warm=None)
+    finally:
+        worker.close()
+
+
+def test_a_contender_that_cannot_take_part_is_named_with_the_reason() -> None:
+    case = Case(
+        "ops", "tanh", "chain", ("micrograd", "sklearn"), {"op": "x", "size": 0, "length": 2}
+    )
+    with Pool("default") as pool:
+        result = measure(case, pool, Settings(rounds=1))
+    assert set(result.missing) == {"micrograd", "sklearn"}
+    assert all("Error" in reason for reason in result.missing.values())
+    assert result.rounds == {}
+
+
+def test_repetitions_alternate_and_a_failing_one_is_out() -> None:
+    calls: list[str] = []
+
+    def answer(name: str) -> dict[str, float]:
+        calls.append(name)
+        if name == "b" and calls.count("b") == 2:
+            raise Failed("broken")
+        return {"seconds": 1.0}
+
+    failed: dict[str, str] = {}
+    both = {name: lambda name=name: answer(name) for name in "ab"}
+    rounds = rounds_of(both, 3, failed, settle=False)
+    assert "".join(calls) == "ababa"
+    assert (rounds, failed) == ({"a": {"seconds": [1.0] * 3}}, {"b": "broken"})
+
+
+def test_ratios_are_formed_within_a_round() -> None:
+    case = Case("ops", "tanh", "chain", (US, "numpy"), goals=(Goal(0.6, "numpy"),))
+    rounds = {US: {"seconds": [1.0, 10.0, 3.0]}, "numpy": {"seconds": [2.0, 20.0, 4.0]}}
+    result = Measurement(case, "default", rounds)
+    assert result.reached(case.goals[0]) == Spread(0.5, 0.5, 0.625)
+    assert result.reached(Goal(0.6, "torch")) is None
+
+
+@pytest.mark.parametrize(
+    ("ratio", "slower"),
+    [(Spread(1.2, 1.1, 1.3), True), (Spread(1.2, 0.9, 1.5), False), (Spread(1.01, 1, 1.02), False)],
+)
+def test_slower_is_what_is_beyond_the_tolerance_and_not_by_chance(
+    ratio: Spread, slower: bool
+) -> None:
+    assert Comparison(Case("ops", "", "", (US,)), ratio, {}).slower(0.05) is slower
+
+
+@pytest.mark.skipif(not (HERE / ".git").exists(), reason="not in a git repository")
+def test_this_tree_is_compared_with_a_revision(capsys: pytest.CaptureFixture[str]) -> None:
+    command.main(["scalars", "--smoke", "--compare", "HEAD"])
+    assert "scalars: MLP(2, [16, 16, 1])" in capsys.readouterr().out
+    trees = subprocess.run(["git", "worktree", "list"], cwd=HERE, capture_output=True, text=True)
+    assert len(trees.stdout.splitlines()) == 1
+
+
+def test_results_are_saved_and_reported(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    case = next(SUITES["ops"]())
+    times = {US: {"seconds": [1e-4], "cpu": [1e-4]}, "torch": {"seconds": [1e-3], "cpu": [1e-3]}}
+    measured = Measurement(case, "default", times, {"jax": "ModuleNotFoundError: no jax"})
+    with Pool("default") as pool:
+        where = command.environment(pool)
+    save(tmp_path, "ops", where, Settings(), [measured])
+    (results,) = load(tmp_path)
+    assert results.measurements == [measured]
+
+    readme = tmp_path / "README.md"
+    readme.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
+    write_report([results], tmp_path)
+    text = readme.read_text()
+    assert text.startswith("before\n")
+    assert text.endswith("after\n")
+    assert "old" not in text
+    assert f"| ops: {case.name} | torch | 0.2 | 0.10 (0.10 to 0.10) met |" in text
+    assert "- jax in ops, muladd, scalar: ModuleNotFoundError: no jax" in text
+    assert f"NumPy {np.__version__}".lower() in text
+    assert str(Path.home()) not in text
+    assert os.uname().nodename not in text if hasattr(os, "uname") else True
+    assert "<svg" in (tmp_path / "ratios.svg").read_text()
+
+
+@pytest.mark.parametrize("module", ["cases", "measure", "tables"])
+def test_examples(module: str) -> None:
+    assert doctest.testmod(importlib.import_module(f"benchmarks.{module}")).failed == 0
