@@ -11,7 +11,6 @@
 from typing import TYPE_CHECKING, Any
 
 from autodiff import domains, errors, rules
-from autodiff import functions as functions
 from autodiff.checkpointing import checkpoint
 from autodiff.domains import above, below, between, integers, nonzero, positive, real
 from autodiff.graph import enable_grad, grad_enabled, no_grad
@@ -31,6 +30,7 @@ from autodiff.transforms import (
 
 if TYPE_CHECKING:
     from autodiff import distributions as distributions
+    from autodiff import functions as functions
     from autodiff import numpy as numpy
     from autodiff import scipy as scipy
     from autodiff import testing as testing
@@ -94,6 +94,6 @@ def __getattr__(name: str) -> Any:
         value = getattr(import_module(_LAZY[name]), name)
         globals()[name] = value
         return value
-    if name in ("distributions", "numpy", "scipy", "testing"):
+    if name in ("distributions", "functions", "numpy", "scipy", "testing"):
         return import_module(f"autodiff.{name}")
     raise AttributeError(f"module 'autodiff' has no attribute {name!r}")

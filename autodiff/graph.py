@@ -46,6 +46,8 @@ __all__ = [
 next_order = itertools.count(1).__next__
 FLOAT64 = np.dtype(np.float64)
 
+_accumulating = threading.Lock()
+
 Edges = Iterable[tuple["Node", Any]]
 
 
@@ -102,13 +104,14 @@ class Leaf(Node):
 
     def accumulate(self, g: Any, owned: bool) -> None:
         """Add `g` to the gradient; `owned` says that nobody else holds the array `g`."""
-        old = self.grad
-        if old is None:
-            self.grad = g if owned or type(g) is not np.ndarray else g.copy()
-        elif type(old) is np.ndarray and type(g) is np.ndarray and old.flags.writeable:
-            np.add(old, g, out=old)
-        else:
-            self.grad = old + g
+        with _accumulating:  # threads may share a leaf
+            old = self.grad
+            if old is None:
+                self.grad = g if owned or type(g) is not np.ndarray else g.copy()
+            elif type(old) is np.ndarray and type(g) is np.ndarray and old.flags.writeable:
+                np.add(old, g, out=old)
+            else:
+                self.grad = old + g
 
 
 class Alias(Node):
@@ -412,7 +415,7 @@ def walk(
                     waiting_g += r
                 else:
                     waiting_g = waiting_g + r
-                    if kind is ndarray:
+                    if waiting_g.__class__ is ndarray:
                         owned.add(parent)
                 continue
             old = grads.get(parent)
@@ -422,8 +425,9 @@ def walk(
                 elif parent in owned:
                     old += r
                 else:
-                    grads[parent] = old + r
-                    owned.add(parent)
+                    grads[parent] = total = old + r
+                    if total.__class__ is ndarray:  # not a scalar, which has no place to add to
+                        owned.add(parent)
                 continue
 
             order = parent.order

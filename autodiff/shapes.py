@@ -41,7 +41,7 @@ def fit(cotangent: Any, shape: tuple[int, ...], dtype: np.dtype) -> Any:
 def _fit_shape(cotangent: Any, shape: tuple[int, ...]) -> Any:
     extra = len(cotangent.shape) - len(shape)
     if extra > 0 and cotangent.shape == (1,) * extra + shape:
-        return cotangent.reshape(shape)  # a batch of one: nothing to sum
+        return cotangent.reshape(shape)[()]  # a batch of one: nothing to sum
     if extra > 0:
         cotangent = np.add.reduce(cotangent, axis=tuple(range(extra)))
     elif extra < 0:

@@ -98,7 +98,7 @@ def _power_base(g: Any, a: Any, b: Any) -> Any:
             return g * (a + a)
         return g if b == 1 else g * (b * a ** (b - 1))
     # a**(b - 1) does not exist for a = b = 0, where the slope is 0 like everywhere on b = 0.
-    flat = b == 0
+    flat = (a == 0) & (b == 0)
     return g * (b * np.where(flat, 1, a) ** np.where(flat, 1, b - 1))
 
 

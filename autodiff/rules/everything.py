@@ -1,11 +1,14 @@
 """All families of rules. The ones that are not in every program are loaded at first use."""
 
 from autodiff.rules import (
+    activations,
     calculus,
     complexparts,
     constants,
+    convolution,
     creation,
     elementwise,
+    embedding,
     fft,
     histograms,
     indexing,
@@ -16,9 +19,11 @@ from autodiff.rules import (
     linalg_leastsquares,
     linalg_norms,
     network,
+    normalizing,
     ordering,
     padding,
     polynomials,
+    pooling,
     products,
     quantiles,
     reductions,
@@ -29,15 +34,17 @@ from autodiff.rules import (
     statistics,
     ufuncs,
     unsupported,
-    windows,
 )
 
 __all__ = [
+    "activations",
     "calculus",
     "complexparts",
     "constants",
+    "convolution",
     "creation",
     "elementwise",
+    "embedding",
     "fft",
     "histograms",
     "indexing",
@@ -48,9 +55,11 @@ __all__ = [
     "linalg_leastsquares",
     "linalg_norms",
     "network",
+    "normalizing",
     "ordering",
     "padding",
     "polynomials",
+    "pooling",
     "products",
     "quantiles",
     "reductions",
@@ -61,5 +70,4 @@ __all__ = [
     "statistics",
     "ufuncs",
     "unsupported",
-    "windows",
 ]

@@ -33,8 +33,8 @@ def _log_where_used(a: Any, b: Any, logarithm: Any, zero: float) -> Any:
 
 
 def _quotient_where_used(a: Any, b: Any) -> Any:
-    """``a / b``, and 0 where `a` is 0."""
-    flat = a == 0
+    """``a / b``, and 0 where both are 0."""
+    flat = (a == 0) & (b == 0)
     return np.where(flat, 0, a) / np.where(flat, 1, b)
 
 
