@@ -49,9 +49,9 @@ def parser() -> argparse.ArgumentParser:
     add("--rounds", type=int, default=Settings.rounds, help="%(default)s by default")
     add(
         "--clock",
-        choices=["seconds", "cpu"],
-        default="seconds",
-        help="what is compared: elapsed time, or time of the processor, which others disturb less",
+        choices=["elapsed", "processor"],
+        default="elapsed",
+        help="of cases with one thread; that of the processor is disturbed less by other programs",
     )
     add("--smoke", action="store_true", help="one short round of everything, to see that it runs")
     add("--compare", metavar="revision", help="measure autodiff alone, beside a git revision")
@@ -77,14 +77,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if "report" in options.what:
         from benchmarks.report import write_report  # needs matplotlib
 
-        write_report(load(options.results), Path(__file__).parent)
+        write_report(load(options.results, options.clock), Path(__file__).parent)
         return 0
     warning = busy()
     if warning:
         print(warning, file=sys.stderr)
-    settings = Settings(options.rounds)
+    settings = Settings(options.clock, options.rounds)
     if options.smoke:
-        settings = Settings(rounds=1, repetition_seconds=0, warm_up_seconds=0, smoke=True)
+        settings = Settings(options.clock, 1, 0, 0, smoke=True)
     both: tuple[Kernel, ...] = ("default", "fast")
     kernels = both if options.kernel == "both" else (options.kernel,)
     if options.compare:
@@ -119,7 +119,7 @@ def run_suites(options: argparse.Namespace, kernel: Kernel, settings: Settings) 
                 if settings.smoke:
                     case = replace(case, goals=())
                 result = measure(case, pool, settings, options.only)
-                print("\n".join(terminal(result, options.clock)), flush=True)
+                print("\n".join(terminal(result)), flush=True)
                 results.append(result)
             if not (settings.smoke or options.only or options.case or options.threads):
                 path = save(options.results, suite, where, settings, results)
@@ -131,7 +131,7 @@ def run_comparison(options: argparse.Namespace, kernel: Kernel, settings: Settin
     cases = [case for _, cases in chosen(options) for case in cases]
     slower = False
     with checked_out(options.compare) as tree:
-        for result in compare(tree, cases, kernel, settings, options.clock):
+        for result in compare(tree, cases, kernel, settings):
             print(comparison(result, kernel, options.tolerance), flush=True)
             slower = slower or result.slower(options.tolerance)
     return slower

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-__all__ = ["US", "Case", "Goal", "Kernel", "Style", "at_most"]
+__all__ = ["US", "Case", "Clock", "Goal", "Kernel", "Style", "at_most"]
 
 US = "autodiff"
 Kernel = Literal["default", "fast"]
+Clock = Literal["elapsed", "processor"]
 Style = Literal["time", "traced", "resident", "import"]
 
 
@@ -20,10 +21,6 @@ class Goal:
     limit: float
     against: str | None = None
     kernel: Kernel | None = None  # with which it has to be met; None is each
-    metric: str | None = None  # None is the case's own
-
-    def __str__(self) -> str:
-        return f"at most {self.limit:g}"
 
 
 @dataclass(frozen=True)
@@ -54,11 +51,6 @@ class Case:
     smoke: Mapping[str, Any] = field(default_factory=dict)
 
     @property
-    def metric(self) -> str:
-        """The measured quantity that is compared."""
-        return "bytes" if self.style in ("traced", "resident") else "seconds"
-
-    @property
     def key(self) -> tuple[str, str, int]:
         """What tells this case from all others."""
         return self.suite, self.name, self.threads
@@ -68,6 +60,6 @@ def at_most(limits: Mapping[str, float | None], kernel: Kernel | None = None) ->
     """A goal for every contender with a number.
 
     >>> at_most({"torch": 0.5, "numpy": None})
-    (Goal(limit=0.5, against='torch', kernel=None, metric=None),)
+    (Goal(limit=0.5, against='torch', kernel=None),)
     """
     return tuple(Goal(limit, name, kernel) for name, limit in limits.items() if limit is not None)

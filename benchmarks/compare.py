@@ -7,11 +7,12 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from benchmarks.cases import US, Case, Kernel
 from benchmarks.imports import import_seconds
-from benchmarks.measure import Settings, Spread, repetition, rounds_of, spread
+from benchmarks.measure import Measurement, Settings, Spread, repetition, rounds_of, spread
 from benchmarks.pool import HERE, Failed, WorkerProcess
 
 __all__ = ["Comparison", "checked_out", "compare"]
@@ -43,7 +44,7 @@ def checked_out(revision: str) -> Iterator[Path]:
 
 
 def compare(
-    tree: Path, cases: Iterable[Case], kernel: Kernel, settings: Settings, clock: str
+    tree: Path, cases: Iterable[Case], kernel: Kernel, settings: Settings
 ) -> Iterator[Comparison]:
     """Measure autodiff from this tree and from the other, with the benchmarks of this one."""
     with ExitStack() as stack:
@@ -57,9 +58,7 @@ def compare(
                 try:
                     if case.style == "import":
                         import_seconds(US, where)
-                        repetitions[name] = lambda where=where: {
-                            "seconds": import_seconds(US, where)
-                        }
+                        repetitions[name] = partial(_import, where)
                         continue
                     key = where, case.threads
                     if key not in workers:
@@ -74,14 +73,16 @@ def compare(
             rounds = rounds_of(
                 repetitions, min(settings.rounds, case.rounds), failed, case.threads > 1
             )
-            metric = clock if case.style == "time" else case.metric
-            if case.kind == "growth":
-                metric = "growth"
+            metric = Measurement(case, kernel, settings.clock).metric
             ratio = None
             if not failed:
                 ours, theirs = (rounds[name][metric] for name in trees)
                 ratio = spread([a / b for a, b in zip(ours, theirs, strict=True)])
             yield Comparison(case, ratio, failed)
+
+
+def _import(tree: Path) -> dict[str, float]:
+    return {"elapsed": import_seconds(US, tree)}
 
 
 def _git(*arguments: str) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from statistics import median, quantiles
 
-from benchmarks.cases import US, Case, Goal, Kernel
+from benchmarks.cases import US, Case, Clock, Goal, Kernel
 from benchmarks.imports import import_seconds
 from benchmarks.pool import Failed, Pool, WorkerProcess
 
@@ -25,6 +25,7 @@ SETTLE_SECONDS = 0.01
 class Settings:
     """How thorough a run is."""
 
+    clock: Clock = "elapsed"  # or that of the processor, which other programs disturb less
     rounds: int = 21
     repetition_seconds: float = 0.02  # as many steps in one repetition as take this long
     warm_up_seconds: float = 0.2
@@ -58,34 +59,48 @@ class Measurement:
 
     case: Case
     kernel: Kernel
+    clock: Clock = "elapsed"  # by which cases with one thread are compared
     rounds: dict[str, dict[str, list[float]]] = field(default_factory=dict)
     missing: dict[str, str] = field(default_factory=dict)  # why, by contender
 
-    def value(self, contender: str, metric: str) -> Spread:
-        """Of one operation, if a step holds several."""
-        per = 1 if metric == "growth" else self.case.per
-        return spread([value / per for value in self.rounds[contender][metric]])
+    @property
+    def metric(self) -> str:
+        """What is compared: a clock, "bytes", or "growth"."""
+        if self.case.style in ("traced", "resident"):
+            return "bytes"
+        if self.case.kind == "growth":
+            return "growth"
+        measured = self.case.style == "time" and self.case.threads == 1
+        return self.clock if measured else "elapsed"
 
-    def ratio(self, against: str, metric: str) -> Spread:
+    def metrics(self, contender: str) -> list[str]:
+        """What is shown: the compared one, and the parts that a step measured itself."""
+        parts = set(self.rounds[contender]) - {"elapsed", "processor", self.metric}
+        return [self.metric, *sorted(parts, reverse=True)]
+
+    def value(self, contender: str, metric: str | None = None) -> Spread:
+        """Of one operation, if a step holds several."""
+        values = self.rounds[contender][metric or self.metric]
+        return spread([value / self.case.per for value in values])
+
+    def ratio(self, against: str, metric: str | None = None) -> Spread:
         """What autodiff needs as a multiple of what the other needs, pair by pair."""
+        metric = metric or self.metric
         ours, theirs = self.rounds[US][metric], self.rounds[against][metric]
         return spread([a / b if b else math.inf for a, b in zip(ours, theirs, strict=True)])
 
-    def reached(self, goal: Goal, metric: str | None = None) -> Spread | None:
+    def reached(self, goal: Goal) -> Spread | None:
         """What is to be compared with the goal, or None if it was not measured."""
         if US not in self.rounds or goal.against not in (None, *self.rounds):
             return None
-        metric = goal.metric or metric or self.case.metric
-        if goal.against is None:
-            return self.value(US, metric)
-        return self.ratio(goal.against, metric)
+        return self.ratio(goal.against) if goal.against else self.value(US)
 
 
 def measure(
     case: Case, pool: Pool, settings: Settings, contenders: Iterable[str] | None = None
 ) -> Measurement:
     """Measure a case with its contenders, or with those of them that are given."""
-    result = Measurement(case, pool.kernel)
+    result = Measurement(case, pool.kernel, settings.clock)
     repetitions: dict[str, Repetition] = {}
     for contender in case.contenders:
         if contenders is not None and contender not in contenders:
@@ -123,7 +138,7 @@ def _prepare(case: Case, contender: str, pool: Pool, settings: Settings) -> Repe
     """Everything that comes before the first round. Raises Failed."""
     if case.style == "import":
         import_seconds(contender)  # compiles the modules, and brings them into memory
-        return lambda: {"seconds": import_seconds(contender)}
+        return lambda: {"elapsed": import_seconds(contender)}
     if case.style == "resident":
         grown = partial(_resident, case, contender, pool, settings)
         grown()
@@ -138,7 +153,7 @@ def repetition(case: Case, worker: WorkerProcess, settings: Settings) -> Repetit
     )
     if case.style == "traced":
         return partial(worker.ask, traced=case.steps)
-    once = median(worker.ask(time=1)["seconds"] for _ in range(1 if settings.smoke else 3))
+    once = median(worker.ask(time=1)["elapsed"] for _ in range(1 if settings.smoke else 3))
     return partial(worker.ask, time=max(1, round(settings.repetition_seconds / once)))
 
 

@@ -44,7 +44,7 @@ def draw(results: Sequence[Results], path: Path) -> None:
             if contender == US:
                 continue
             points = [
-                (1 / row.ratio(contender, "seconds").median, height)
+                (1 / row.ratio(contender).median, height)
                 for height, row in enumerate(rows)
                 if contender in row.rounds
             ]

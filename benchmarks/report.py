@@ -23,11 +23,8 @@ END = "<!-- written by `python -m benchmarks report`: end -->"
 PLOT = "ratios.svg"
 
 
-def write_report(results: Sequence[Results], folder: Path, clock: str = "seconds") -> None:
-    """Replace the part between the marks in README.md, and draw the plot.
-
-    clock: for cases with one thread, "seconds" (elapsed) or "cpu".
-    """
+def write_report(results: Sequence[Results], folder: Path) -> None:
+    """Replace the part between the marks in README.md, and draw the plot."""
     if not results:
         raise SystemExit("There are no results yet: run python -m benchmarks all --kernel both")
     readme = folder / "README.md"
@@ -85,6 +82,8 @@ def _where(results: Sequence[Results]) -> Iterator[str]:
     yield "|---|---|"
     yield f"| processor | {values('cpu')}, {values('processors')} cores, {values('system')} |"
     yield f"| load when the suites started | {values('load')} |"
+    clocks = {m.clock for result in results for m in result.measurements}
+    yield f"| clock | {', '.join(sorted(clocks))} |"
     yield f"| revision | {values('revision')} |"
     yield f"| Python | {values('python')} |"
     packages = ", ".join(f"{name} {v or 'missing'}" for name, v in versions.items())
@@ -104,13 +103,15 @@ def _goals(results: Sequence[Results]) -> Iterator[str]:
     yield "|---|---|---|---|---|"
     for cases in SUITES.values():
         for case in cases():
-            for (against, metric), goals in groupby(case.goals, lambda g: (g.against, g.metric)):
+            for against, goals in groupby(case.goals, lambda goal: goal.against):
                 row = list(goals)
                 cells = [
                     _verdict(measured.get((case.key, kernel)), row, kernel)
                     for kernel in ("default", "fast")
                 ]
-                limit = " / ".join(_limit(goal, metric or case.metric) for goal in row)
+                limit = " / ".join(
+                    _limit(goal, Measurement(case, "default").metric) for goal in row
+                )
                 name = f"{case.suite}: {case.name}"
                 name += f", {threads(case.threads)}" if case.threads > 1 else ""
                 yield f"| {name} | {against or ''} | {limit} | {cells[0]} | {cells[1]} |"
@@ -126,8 +127,7 @@ def _verdict(result: Measurement | None, goals: Iterable[Goal], kernel: Kernel) 
             reached = result.reached(goal)
             if reached is None:
                 return "missing"
-            metric = goal.metric or result.case.metric
-            text = _ratio(reached) if goal.against else quantity(reached.median, metric)
+            text = _ratio(reached) if goal.against else quantity(reached.median, result.metric)
             return f"{text} {'met' if reached.median <= goal.limit else '**not met**'}"
     return ""
 
@@ -154,12 +154,9 @@ def _times(result: Results) -> Iterator[str]:
 
 def _metrics(result: Measurement) -> Iterator[tuple[str, str]]:
     """What was measured, with a name for its row."""
-    ours = result.rounds.get(US, {})
-    for metric in ours or [result.case.metric]:
-        if metric == "cpu" or (metric == "seconds" and "growth" in ours):
-            continue
-        plain = metric in (result.case.metric, "growth")
-        yield metric, result.case.name + ("" if plain else f", {metric}")
+    for metric in result.metrics(US) if US in result.rounds else [result.metric]:
+        part = "" if metric == result.metric else f", {metric}"
+        yield metric, result.case.name + part
 
 
 def _cell(result: Measurement, contender: str, metric: str) -> str:

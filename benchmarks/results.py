@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.cases import Kernel
+from benchmarks.cases import Clock, Kernel
 from benchmarks.measure import Measurement, Settings
 from benchmarks.suites import SUITES
 
@@ -62,7 +62,7 @@ def save(
     return path
 
 
-def load(folder: Path) -> list[Results]:
+def load(folder: Path, clock: Clock) -> list[Results]:
     """All results in a folder, in the order of the suites; goals are those of today.
 
     Cases that no longer exist are left out.
@@ -73,7 +73,7 @@ def load(folder: Path) -> list[Results]:
         for path in sorted(folder.glob(f"{suite}-*.json")):
             content = json.loads(path.read_text(encoding="utf-8"))
             measurements = [
-                Measurement(known[key], content["kernel"], entry["rounds"], entry["missing"])
+                Measurement(known[key], content["kernel"], clock, entry["rounds"], entry["missing"])
                 for entry in content["measurements"]
                 if (key := (suite, entry["case"], entry["threads"])) in known
             ]

@@ -214,7 +214,7 @@ def deep() -> Iterator[Case]:
         "growth",
         (US, "torch"),
         {"short": short, "long": long},
-        (Goal(1.25, metric="growth"),),
+        (Goal(1.25),),
         rounds=5,
         smoke={"short": 100, "long": 1_000},
     )

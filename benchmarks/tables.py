@@ -11,7 +11,7 @@ from benchmarks.measure import Measurement, Spread
 __all__ = ["comparison", "quantity", "terminal", "threads"]
 
 SCALES = {
-    "seconds": ((1, "s"), (1e-3, "ms"), (1e-6, "µs"), (0, "ns")),
+    "time": ((1, "s"), (1e-3, "ms"), (1e-6, "µs"), (0, "ns")),
     "bytes": ((2**20, "MiB"), (2**10, "KiB"), (0, "B")),
 }
 
@@ -19,12 +19,12 @@ SCALES = {
 def quantity(value: float, metric: str) -> str:
     """A duration, a size or a plain number, to three digits.
 
-    >>> quantity(1.234e-6, "seconds"), quantity(5 * 2**20, "bytes"), quantity(1.0, "growth")
+    >>> quantity(1.234e-6, "elapsed"), quantity(5 * 2**20, "bytes"), quantity(1.0, "growth")
     ('1.23 µs', '5 MiB', '1')
     """
     if metric == "growth":
         return f"{value:.3g}"
-    scales = SCALES["bytes" if metric == "bytes" else "seconds"]
+    scales = SCALES["bytes" if metric == "bytes" else "time"]
     scale, name = next((scale, name) for scale, name in scales if value >= scale)
     return f"{value / (scale or (1 if metric == 'bytes' else 1e-9)):.3g} {name}"
 
@@ -34,30 +34,26 @@ def threads(count: int) -> str:
     return f"{count} thread{'s' if count > 1 else ''}"
 
 
-def terminal(result: Measurement, clock: str) -> Iterator[str]:
-    """The lines of a case: what every contender needs, and what autodiff needs beside it.
-
-    clock: the metric of cases that measure time, "seconds" (elapsed) or "cpu".
-    """
+def terminal(result: Measurement) -> Iterator[str]:
+    """The lines of a case: what every contender needs, and what autodiff needs beside it."""
     case = result.case
-    metric = clock if case.style == "time" else case.metric
     goals = {goal.against: goal for goal in case.goals if goal.kernel in (None, result.kernel)}
     yield f"{case.suite}: {case.name} ({threads(case.threads)}, {result.kernel} kernel)"
     for contender in case.contenders:
         if contender in result.missing:
             yield f"  {contender:14} missing: {result.missing[contender]}"
-        for name in result.rounds.get(contender, {}):
-            if name in ("seconds", "cpu") and name != metric:
-                continue
-            own = result.value(contender, name)
-            line = f"  {contender:14}{'' if name == metric else name:9}"
-            line += f"{quantity(own.median, name):>9}"
-            line += f"  [{quantity(own.low, name)} .. {quantity(own.high, name)}]"
+        if contender not in result.rounds:
+            continue
+        for metric in result.metrics(contender):
+            own = result.value(contender, metric)
+            line = f"  {contender:14} {'' if metric == result.metric else metric:9}"
+            line += f"{quantity(own.median, metric):>9}"
+            line += f"  [{quantity(own.low, metric)} .. {quantity(own.high, metric)}]"
             if contender != US and US in result.rounds:
-                line = f"{line:58} ratio {_ratio(result.ratio(contender, name))}"
+                line = f"{line:58} ratio {_ratio(result.ratio(contender, metric))}"
             goal = goals.get(None if contender == US else contender)
-            reached = result.reached(goal, metric) if goal else None
-            if goal and reached and name == (goal.metric or metric):
+            reached = result.reached(goal) if goal else None
+            if goal and reached and metric == result.metric:
                 verdict = "met" if reached.median <= goal.limit else "NOT MET"
                 line = f"{line:58}  goal {goal.limit:g}: {verdict}"
             yield line

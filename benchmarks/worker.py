@@ -74,7 +74,7 @@ def used_blas() -> dict[str, Any]:
 
 
 def timed(step: Callable[[], Any], number: int) -> dict[str, float]:
-    """The mean duration of `number` steps: elapsed, and of the processor.
+    """The mean duration of `number` steps, elapsed and of the processor, in seconds.
 
     The garbage collector is on, as it is in a user's program. A step that measures its own parts
     returns a dict of them.
@@ -83,11 +83,11 @@ def timed(step: Callable[[], Any], number: int) -> dict[str, float]:
         step()  # the caches and thread pools of the others have to make room
     gc.collect()
     result = None
-    cpu, start = process_time(), perf_counter()
+    processor, start = process_time(), perf_counter()
     for _ in repeat(None, number):
         result = step()
-    seconds, cpu = perf_counter() - start, process_time() - cpu
-    times = {"seconds": seconds / number, "cpu": cpu / number}
+    elapsed, processor = perf_counter() - start, process_time() - processor
+    times = {"elapsed": elapsed / number, "processor": processor / number}
     return times | result if isinstance(result, dict) else times
 
 

@@ -13,12 +13,34 @@ import autodiff as ad
 from nn.random import as_generator
 
 __all__ = [
+    "adaptive_avg_pool",
+    "adaptive_max_pool",
+    "attention",
+    "avg_pool",
+    "convolve",
+    "convolve_transpose",
     "dropout",
+    "elu",
+    "embed",
     "flatten",
+    "gelu",
+    "glu",
+    "hardsigmoid",
+    "hardswish",
+    "hardtanh",
+    "leaky_relu",
+    "log_sigmoid",
     "log_softmax",
     "logsumexp",
+    "max_pool",
+    "mish",
+    "normal_cdf",
+    "normalize",
     "relu",
+    "relu6",
+    "selu",
     "sigmoid",
+    "silu",
     "softmax",
     "softplus",
     "softsign",
@@ -29,10 +51,149 @@ relu = ad.functions.relu
 sigmoid = ad.functions.sigmoid
 tanh = np.tanh
 softplus = ad.functions.softplus
+leaky_relu = ad.functions.leaky_relu  # (x, slope=0.01)
+elu = ad.functions.elu  # (x, alpha=1.0)
+normal_cdf = ad.functions.normal_cdf
+normalize = ad.functions.normalize  # (x, axis=-1, eps=1e-5): the values, mean and variance
 softsign = ad.functions.softsign
 softmax = ad.functions.softmax  # (x, axis=-1)
 log_softmax = ad.functions.log_softmax  # (x, axis=-1)
 logsumexp = ad.functions.logsumexp  # (x, axis=None, keepdims=False)
+
+# Images are (n, channels, *size), with any number of spatial axes.
+convolve = ad.functions.convolve  # (x, weight, bias=None, *, stride, padding, dilation, groups)
+convolve_transpose = ad.functions.convolve_transpose  # the same, and output_padding
+max_pool = ad.functions.max_pool  # (x, window, *, stride=None, padding=0, dilation=1)
+avg_pool = ad.functions.avg_pool  # (x, window, *, stride=None, padding=0, count_padding=True)
+adaptive_avg_pool = ad.functions.adaptive_avg_pool  # (x, size)
+adaptive_max_pool = ad.functions.adaptive_max_pool  # (x, size)
+
+
+embed = ad.functions.embed  # (table, indices)
+
+
+def attention(
+    q: Any,
+    k: Any,
+    v: Any,
+    *,
+    mask: Any = None,
+    causal: bool = False,
+    dropout_p: float = 0.0,
+    rng: np.random.Generator | None = None,
+) -> Any:
+    """Means of the values, weighted by the softmax of how queries and keys agree.
+
+    q: (..., queries, dim). k: (..., keys, dim). v: (..., keys, width).
+    mask: broadcast to (..., queries, keys); truth values, True where a query may look at a key, or
+        numbers that are added to their agreement. A query without any key gets the plain mean.
+    causal: whether query i may look at the keys up to i alone (for as many queries as keys, and
+        counted from the end otherwise).
+    dropout_p: the probability with which a weight is dropped.
+
+    Returns shape (..., queries, width).
+    A. Vaswani et al., "Attention is all you need", NeurIPS 2017, equation 1.
+
+    >>> q = k = np.array([[100.0, 0.0], [0.0, 100.0]])
+    >>> attention(q, k, np.array([[1.0], [2.0]]))
+    array([[1.],
+           [2.]])
+    >>> attention(q * 0, k, np.array([[1.0], [2.0]]), causal=True)
+    array([[1. ],
+           [1.5]])
+    """
+    scores = (q * (1 / math.sqrt(np.shape(q)[-1]))) @ np.swapaxes(k, -1, -2)
+    queries, keys = np.shape(scores)[-2:]
+    if causal:
+        scores = scores + _closed(np.tri(queries, keys, keys - queries, dtype=bool), scores.dtype)
+    if mask is not None:
+        mask = mask if hasattr(mask, "dtype") else np.asarray(mask)
+        closed = mask if mask.dtype.kind == "f" else _closed(mask, scores.dtype)
+        scores = scores + closed
+    weights = softmax(scores)
+    if dropout_p:
+        weights = dropout(weights, dropout_p, rng=rng)
+    return weights @ v
+
+
+def _closed(is_open: Any, dtype: Any) -> np.ndarray:
+    """0 where it is open, elsewhere a number so low that its share vanishes."""
+    return np.where(is_open, 0, np.finfo(dtype).min / 4).astype(dtype)
+
+
+def gelu(x: Any, approximate: bool = False) -> Any:
+    """`x` times the probability that a standard normal variable is below it.
+
+    approximate: replace the probability by (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x^3))) / 2.
+    D. Hendrycks, K. Gimpel, "Gaussian error linear units", 2016.
+
+    >>> gelu(np.array([-1.0, 0.0, 1.0])).round(4)
+    array([-0.1587,  0.    ,  0.8413])
+    """
+    if not approximate:
+        return x * normal_cdf(x)
+    return 0.5 * x * (1 + np.tanh(x * (0.044715 * np.square(x) + 1) * math.sqrt(2 / math.pi)))
+
+
+def silu(x: Any) -> Any:
+    """``x * sigmoid(x)``, also called swish."""
+    return x * sigmoid(x)
+
+
+def mish(x: Any) -> Any:
+    """``x * tanh(softplus(x))``; D. Misra, "Mish", BMVC 2020."""
+    return x * np.tanh(softplus(x))
+
+
+def selu(x: Any) -> Any:
+    """An ELU whose outputs keep mean 0 and variance 1 from layer to layer.
+
+    G. Klambauer et al., "Self-normalizing neural networks", NeurIPS 2017, equation 2; the constants
+    are those of its appendix.
+    """
+    return 1.0507009873554804934 * elu(x, 1.6732632423543772848)
+
+
+def hardtanh(x: Any, low: float = -1.0, high: float = 1.0) -> Any:
+    """`x` cut off below `low` and above `high`; the slope at these is one half."""
+    return np.clip(x, low, high)
+
+
+def relu6(x: Any) -> Any:
+    """`x` cut off below 0 and above 6."""
+    return np.clip(x, 0.0, 6.0)
+
+
+def hardsigmoid(x: Any) -> Any:
+    """``x / 6 + 1 / 2``, cut off below 0 and above 1."""
+    return np.clip(x * (1 / 6) + 0.5, 0.0, 1.0)
+
+
+def hardswish(x: Any) -> Any:
+    """``x * hardsigmoid(x)``; A. Howard et al., "Searching for MobileNetV3", ICCV 2019."""
+    return x * hardsigmoid(x)
+
+
+def log_sigmoid(x: Any) -> Any:
+    """The logarithm of the sigmoid, without overflow."""
+    return -softplus(-x)
+
+
+def glu(x: Any, axis: int = -1) -> Any:
+    """One half of `x` along `axis`, times the sigmoid of the other.
+
+    Y. Dauphin et al., "Language modeling with gated convolutional networks", ICML 2017.
+
+    >>> glu(np.array([1.0, 2.0, 0.0, 1000.0]))
+    array([0.5, 2. ])
+    """
+    if np.shape(x)[axis] % 2:
+        raise ValueError(
+            f"glu: axis {axis} of an array of shape {np.shape(x)} has no two halves; give it an "
+            "even length"
+        )
+    values, gates = np.split(x, 2, axis=axis)
+    return values * sigmoid(gates)
 
 
 def dropout(x: Any, p: float = 0.5, *, rng: np.random.Generator | None = None) -> Any:

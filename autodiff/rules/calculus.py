@@ -67,8 +67,13 @@ def _bordered(d: Draw) -> Call:
 @composite(np.ediff1d, domain=cases(_bordered))
 def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
     """The differences of neighbours in the flattened array, between other numbers."""
+    ary = as_tensor(ary)
     parts = [to_begin, np.diff(np.ravel(ary)), to_end]
-    return np.concatenate([np.ravel(part) for part in parts if part is not None])
+    given = [as_tensor(part) for part in parts if part is not None]
+    for part in given:
+        if not np.can_cast(part.dtype, ary.dtype, "same_kind"):
+            raise TypeError(f"ediff1d: {part.dtype} does not fit between numbers of {ary.dtype}")
+    return np.concatenate([np.ravel(part).astype(ary.dtype) for part in given])
 
 
 def _running(d: Draw) -> Call:
@@ -138,6 +143,8 @@ def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> An
                 f"needs {edge_order + 1}"
             )
         y = _slopes(np.moveaxis(f, one, -1), _steps(spacing, f.shape[one]), edge_order)
+        if f.dtype.kind in "fc":
+            y = y.astype(f.dtype)  # as NumPy, whatever the dtype of the spacing
         results.append(np.moveaxis(y, -1, one))
     return tuple(results) if len(results) > 1 else results[0]
 

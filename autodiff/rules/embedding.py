@@ -32,12 +32,7 @@ def _added(d: Draw) -> Call:
     return (d.array((*indices.shape, *shape)), indices, rows), {}
 
 
-@primitive(
-    table=lambda g, indices, table_shape: add_rows(g, indices, table_shape[0]),
-    indices=None,
-    domain=cases(_looked_up),
-)
-def embed(table: Any, indices: Any) -> Any:
+def _embed(table: Any, indices: Any) -> Any:
     """Rows of a table: ``table[indices]`` for an array of whole numbers.
 
     The derivative is that of indexing, but faster: repeated rows are added up in one pass.
@@ -45,7 +40,7 @@ def embed(table: Any, indices: Any) -> Any:
     Raises:
         IndexError: an index is beyond the table; the message names it.
 
-    >>> embed(np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([1, 1, 0]))
+    >>> _embed(np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([1, 1, 0]))
     array([[3., 4.],
            [3., 4.],
            [1., 2.]])
@@ -59,12 +54,7 @@ def embed(table: Any, indices: Any) -> Any:
     return np.take(table, indices.astype(np.intp, copy=False), axis=0)
 
 
-@primitive(
-    v=lambda g, indices: embed(g, indices),
-    indices=None,
-    domain=cases(_added),
-)
-def add_rows(v: Any, indices: Any, rows: int) -> Any:
+def _add_rows(v: Any, indices: Any, rows: int) -> Any:
     """A table of zeros, with the rows of `v` added at `indices`."""
     v, indices = np.asarray(v), np.asarray(indices, np.intp)
     shape = v.shape[indices.ndim :]
@@ -74,3 +64,19 @@ def add_rows(v: Any, indices: Any, rows: int) -> Any:
     places = (indices.reshape(-1, 1) % rows) * width + np.arange(width)
     np.add.at(table, places.reshape(-1), v.reshape(-1))
     return table.reshape(rows, *shape)
+
+
+embed = primitive(
+    _embed,
+    name="embed",
+    table=lambda g, indices, table_shape: add_rows(g, indices, table_shape[0]),
+    indices=None,
+    domain=cases(_looked_up),
+)
+add_rows = primitive(
+    _add_rows,
+    name="add_rows",
+    v=lambda g, indices: embed(g, indices),
+    indices=None,
+    domain=cases(_added),
+)

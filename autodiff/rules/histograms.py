@@ -31,14 +31,15 @@ def _edges(a: Any, bins: Any, limits: Any, weights: Any) -> Any:
     """The edges of the bins, with the gradient that they have."""
     if np.ndim(bins) == 1:
         return as_tensor(bins)
+    a = as_tensor(a)
     count = len(np.histogram_bin_edges(plain(a), bins, plain(limits), plain(weights)))
     if limits is None:
-        limits = (np.min(a), np.max(a)) if np.size(a) else (0.0, 1.0)
+        limits = (np.min(a), np.max(a)) if a.size else (0.0, 1.0)
     first, last = limits
     if first == last:
         first, last = first - 0.5, last + 0.5
     return as_tensor(np.linspace(first, last, count)).astype(
-        np.result_type(*(plain(value) for value in (first, last, a)), 0.0)
+        np.result_type(plain(first), plain(last), a.dtype, 0.0)
     )
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from autodiff.domains import Call, Draw, cases
 from autodiff.graph import thread_state
-from autodiff.primitive import composite, primitive
+from autodiff.primitive import composite, plain, primitive
 from autodiff.shapes import normalize_axes, restore_axes
 
 
@@ -236,6 +236,8 @@ def max(
     """The maximum; equal elements share the gradient equally."""
     if where is not True:
         a = np.where(where, a, -np.inf if initial is None else initial)
+    if initial is not None and np.size(a) == 0:
+        return np.max(plain(a), axis, keepdims=keepdims, initial=plain(initial))
     y = _max(a, axis, keepdims)
     return y if initial is None else np.maximum(y, initial)
 
@@ -252,6 +254,8 @@ def min(
     """The minimum; equal elements share the gradient equally."""
     if where is not True:
         a = np.where(where, a, np.inf if initial is None else initial)
+    if initial is not None and np.size(a) == 0:
+        return np.min(plain(a), axis, keepdims=keepdims, initial=plain(initial))
     y = _min(a, axis, keepdims)
     return y if initial is None else np.minimum(y, initial)
 

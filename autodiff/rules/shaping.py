@@ -234,7 +234,11 @@ def _repeated(d: Draw) -> Call:
 
 
 repeat = primitive(
-    np.repeat, signature="x, repeats, axis=None", x=_repeat_rule, domain=cases(_repeated)
+    np.repeat,
+    signature="x, repeats, axis=None",
+    x=_repeat_rule,
+    repeats=None,
+    domain=cases(_repeated),
 )
 
 

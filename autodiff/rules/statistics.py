@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from autodiff.domains import Call, Draw, cases, positive
+from autodiff.domains import Call, Draw, cases, nonzero, positive
 from autodiff.primitive import composite, plain
 from autodiff.rules import reductions
 from autodiff.shapes import normalize_axes
@@ -44,7 +44,13 @@ def nansum(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdim
     return np.sum(a, axis, dtype=dtype, keepdims=keepdims, initial=initial, where=where)
 
 
-@composite(np.nanprod, domain=_domain)
+def _factors(d: Draw) -> Call:
+    x = d.array((d.integer(2, 4), 3), nonzero)
+    x[0, 0] = d.choice((1.0, np.nan, 0.0))
+    return (x,), {"axis": d.choice((None, 0, -1)), "keepdims": d.flag()}
+
+
+@composite(np.nanprod, domain=cases(_factors))
 def nanprod(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: bool = False,
             initial: Any = 1, where: Any = True) -> Any:  # fmt: skip
     """The product of the elements that are not NaN."""
@@ -157,8 +163,9 @@ def average(
         total = mean.dtype.type(a.size / mean.size)
     else:
         weights = _spread_weights(as_tensor(weights), a.shape, axis)
-        if a.dtype.kind in "iub":
-            a = a.astype(np.result_type(a.dtype, weights.dtype, np.float64))
+        least = [np.float64] if a.dtype.kind in "iub" else []
+        kind = np.result_type(a.dtype, weights.dtype, *least)
+        a, weights = a.astype(kind), weights.astype(kind)
         total = np.sum(weights, axis, keepdims=keepdims)
         if np.any(total == 0):
             raise ZeroDivisionError("average: the weights add up to zero")

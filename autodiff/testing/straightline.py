@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from functools import cache, lru_cache
 from types import CodeType
@@ -61,7 +62,7 @@ Family = dict[str, tuple[Interval, ...]]  # steps, with the domains of their ope
 class Program:
     """A straight-line NumPy program, and inputs at which it is smooth.
 
-    >>> program = Program([np.array([1.0, 2.0])], ["v0 = np.exp(x0)", "v1 = v0 * x0"])
+    >>> program = Program([np.array([1.0, 2.0])], ["v0 = np.exp(x0)", "v1 = v0 * x0"], "v1")
     >>> program(*program.inputs)
     array([ 2.71828183, 14.7781122 ])
     >>> print(program.source)
@@ -71,10 +72,9 @@ class Program:
         return v1
     """
 
-    def __init__(self, inputs: list[np.ndarray], lines: list[str]) -> None:
+    def __init__(self, inputs: list[np.ndarray], lines: list[str], result: str) -> None:
         self.inputs = inputs
         names = [f"x{index}" for index in range(len(inputs))]
-        result = f"v{len(lines) - 1}" if lines else names[-1]
         body = "\n".join(f"    {line}" for line in [*lines, f"return {result}"])
         self.source = f"def program({', '.join(names)}):\n{body}"
         namespace: dict[str, Any] = {"np": np}
@@ -107,6 +107,7 @@ def programs(draw: Callable[..., Any], *, max_inputs: int = 3, max_steps: int = 
     inputs = [draw(arrays(real, draw(shapes))) for _ in range(count)]
     known = {f"x{index}": value for index, value in enumerate(inputs)}
     lines: list[str] = []
+    unused = set(known)
     for index in range(draw(st.integers(1, max_steps))):
         names = list(known)[::-1]  # the latest value first: as the simplest and likeliest choice
         a, b = draw(st.sampled_from(names[:1] + names)), draw(st.sampled_from(names))
@@ -115,7 +116,10 @@ def programs(draw: Callable[..., Any], *, max_inputs: int = 3, max_steps: int = 
         steps = list(_steps(_families()[family], name, a, b, known))
         line, known[name] = draw(st.sampled_from(steps))
         lines.append(line)
-    return Program(inputs, lines)
+        unused = (unused | {name}) - (set(re.findall(r"\w+", line)) - {name})
+    *others, last = known
+    result = [last, *(f"np.sum({name})" for name in others if name in unused)]
+    return Program(inputs, lines, " + ".join(result))
 
 
 def _steps(
@@ -158,7 +162,8 @@ def _families() -> dict[str, Family]:
         if entry.domain is None or getattr(np, entry.name, None) is not entry.function:
             continue
         domains = intervals_of(entry)
-        if len(domains) <= 2 and not any(domain.integer for domain in domains):
+        single = getattr(entry.function, "nout", 1) == 1
+        if single and len(domains) <= 2 and not any(domain.integer for domain in domains):
             operands = ("{a}", "{b}")[: len(domains)]
             functions[f"{{v}} = np.{entry.name}({', '.join(operands)})"] = domains
     families = {

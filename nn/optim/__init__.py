@@ -14,13 +14,44 @@
 """
 
 from nn.names import look_up
+from nn.optim.adagrad import Adadelta, Adagrad
 from nn.optim.adam import Adam, AdamW
+from nn.optim.averaging import EMA
+from nn.optim.clipping import clip_grad_norm, clip_grad_value
+from nn.optim.lbfgs import LBFGS
+from nn.optim.lion import Lion
 from nn.optim.optimizer import Optimizer, OptimizerStateError
+from nn.optim.rmsprop import RMSprop
 from nn.optim.sgd import SGD
 
-__all__ = ["OPTIMIZERS", "SGD", "Adam", "AdamW", "Optimizer", "OptimizerStateError", "get"]
+__all__ = [
+    "EMA",
+    "LBFGS",
+    "OPTIMIZERS",
+    "SGD",
+    "Adadelta",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Lion",
+    "Optimizer",
+    "OptimizerStateError",
+    "RMSprop",
+    "clip_grad_norm",
+    "clip_grad_value",
+    "get",
+]
 
-OPTIMIZERS: dict[str, type[Optimizer]] = {"sgd": SGD, "adam": Adam, "adamw": AdamW}
+# By name. LBFGS is not among them: its steps need a closure.
+OPTIMIZERS: dict[str, type[Optimizer]] = {
+    "sgd": SGD,
+    "adam": Adam,
+    "adamw": AdamW,
+    "rmsprop": RMSprop,
+    "adagrad": Adagrad,
+    "adadelta": Adadelta,
+    "lion": Lion,
+}
 
 
 def get(name: str) -> type[Optimizer]:

@@ -1,12 +1,12 @@
 """Adam and AdamW."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
-import autodiff as ad
-from nn.optim.optimizer import Optimizer, check_setting
+from nn.optim.optimizer import Optimizer, Parameters, check_betas, check_setting
 
 __all__ = ["Adam", "AdamW"]
 
@@ -27,7 +27,8 @@ class Adam(Optimizer):
 
     betas: (b1, b2). eps: keeps the step finite where gradients vanish.
 
-    >>> x = ad.tensor([1.0, -2.0], requires_grad=True)
+    >>> from nn import Parameter
+    >>> x = Parameter([1.0, -2.0])
     >>> optimizer = Adam([x], lr=0.1)
     >>> np.sum(x * x).backward()
     >>> optimizer.step()
@@ -40,25 +41,22 @@ class Adam(Optimizer):
 
     def __init__(
         self,
-        parameters: Iterable[ad.Tensor],
+        parameters: Parameters,
         lr: float = 1e-3,
         *,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 0.0,
     ) -> None:
-        super().__init__(parameters, lr)
-        if not isinstance(betas, tuple | list) or len(betas) != 2:
-            raise ValueError(
-                f"{type(self).__name__}: betas is {betas!r}; give two numbers, such as (0.9, 0.999)"
-            )
-        for index, beta in enumerate(betas):
-            check_setting(self, f"betas[{index}]", beta, below=1)
-        check_setting(self, "eps", eps)
-        check_setting(self, "weight_decay", weight_decay)
-        self.betas = (float(betas[0]), float(betas[1]))
-        self.eps = float(eps)
-        self.weight_decay = float(weight_decay)
+        super().__init__(parameters, lr, betas=betas, eps=eps, weight_decay=weight_decay)
+
+    def configure(self, settings: Mapping[str, Any]) -> None:
+        super().configure(settings)
+        check_setting(self, "eps", settings["eps"])
+        check_setting(self, "weight_decay", settings["weight_decay"])
+        self.betas = check_betas(self, settings["betas"])
+        self.eps = float(settings["eps"])
+        self.weight_decay = float(settings["weight_decay"])
 
     @property
     def array_names(self) -> tuple[str, ...]:
@@ -102,7 +100,8 @@ class AdamW(Adam):
 
     I. Loshchilov, F. Hutter, "Decoupled weight decay regularization", ICLR 2019, algorithm 2.
 
-    >>> x = ad.tensor(1.0, requires_grad=True)
+    >>> from nn import Parameter
+    >>> x = Parameter(1.0)
     >>> optimizer = AdamW([x], lr=0.1, weight_decay=0.5)
     >>> (0 * x).backward()
     >>> optimizer.step()
@@ -114,7 +113,7 @@ class AdamW(Adam):
 
     def __init__(
         self,
-        parameters: Iterable[ad.Tensor],
+        parameters: Parameters,
         lr: float = 1e-3,
         *,
         betas: tuple[float, float] = (0.9, 0.999),

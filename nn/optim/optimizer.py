@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
 from typing import Any, ClassVar
 
 import numpy as np
 
 import autodiff as ad
 from nn.errors import UserError
-from nn.module import Module
+from nn.optim.groups import Group, grouped
 
-__all__ = ["Optimizer", "OptimizerStateError", "check_setting"]
+__all__ = [
+    "Closure",
+    "Optimizer",
+    "OptimizerStateError",
+    "Parameters",
+    "check_betas",
+    "check_setting",
+    "flat",
+]
+
+Parameters = Iterable[ad.Tensor] | Iterable[Mapping[str, Any]]  # tensors, or groups of them
+Closure = Callable[[], Any]  # computes the gradients and returns the loss
 
 # A step works on pieces of this size, so that what it reads and writes again stays in the cache.
 CHUNK_BYTES = 256 * 1024
@@ -29,8 +42,10 @@ class Optimizer:
     every parameter; each has the parameter's shape and starts at zero. `factors` computes what is
     the same for all elements, and `update` changes one piece of a parameter.
 
-    parameters: the tensors to train, for example `model.parameters()`.
-    lr: the learning rate; assign `optimizer.lr` to change it between steps.
+    parameters: the tensors to train, for example `model.parameters()`; or groups of them with
+        settings of their own: [{"parameters": ..., "lr": 1e-4}, {"parameters": ...}].
+    lr: the learning rate; assign `optimizer.lr` to change it between steps, and those of all groups
+        in proportion.
 
     After the first step, no step allocates memory in proportion to the parameters.
     """
@@ -42,12 +57,16 @@ class Optimizer:
         """The arrays that are kept for every parameter; it may depend on the settings."""
         return ()
 
-    def __init__(self, parameters: Iterable[ad.Tensor], lr: float) -> None:
-        self.parameters = _checked(type(self).__name__, parameters)
-        self.lr = lr
+    def __init__(self, parameters: Parameters, lr: float, **settings: Any) -> None:
+        settings = {"lr": lr, **settings}
+        self.parameters, self._groups = grouped(type(self).__name__, parameters, settings)
+        for group in self._groups:
+            self.configure({**settings, **group.settings})  # raises if one makes no sense
+        self.configure(settings)
         self._steps = [0] * len(self.parameters)  # taken by each parameter
         self._arrays: list[dict[str, np.ndarray]] = [{} for _ in self.parameters]
         self._scratch: dict[np.dtype, np.ndarray] = {}
+        self._spare: dict[np.dtype, np.ndarray] = {}
 
     @property
     def lr(self) -> float:
@@ -58,6 +77,10 @@ class Optimizer:
     def lr(self, lr: float) -> None:
         check_setting(self, "lr", lr)
         self._lr = float(lr)
+
+    def configure(self, settings: Mapping[str, Any]) -> None:
+        """Take over all settings, by name; raises ValueError for one that makes no sense."""
+        self.lr = settings["lr"]
 
     def factors(self, count: int) -> Any:
         """What `update` needs to know in the step number `count` (from 1) of a parameter."""
@@ -77,9 +100,23 @@ class Optimizer:
         """
         raise NotImplementedError
 
-    def step(self) -> None:
-        """Change every parameter that has a gradient."""
-        for index, parameter in enumerate(self.parameters):
+    def step(self, closure: Closure | None = None) -> Any:
+        """Change every parameter that has a gradient.
+
+        closure: computes the gradients first, and returns the loss, which is then returned; few
+        optimizers need it.
+        """
+        loss = None if closure is None else closure()
+        if not self._groups:
+            self._step_all(0, len(self.parameters))
+        for group in self._groups:
+            with self._within(group):
+                self._step_all(group.first, group.last)
+        return loss
+
+    def _step_all(self, first: int, last: int) -> None:
+        for index in range(first, last):
+            parameter = self.parameters[index]
             gradient = parameter.grad
             if gradient is None:
                 continue
@@ -97,8 +134,8 @@ class Optimizer:
         self, parameter: ad.Tensor, gradient: Any, arrays: list[np.ndarray], factors: Any
     ) -> None:
         data = parameter.data
-        value = _flat(data)
-        gradient = _flat(gradient)
+        value = flat(data)
+        gradient = flat(gradient)
         scratch = self._scratch_for(value.dtype)
         size = len(scratch)
         if len(value) <= size:
@@ -126,12 +163,29 @@ class Optimizer:
         if not kept:
             data = self.parameters[index].data
             kept.update({name: np.zeros(data.shape, data.dtype) for name in self.array_names})
-        return [_flat(array) for array in kept.values()]
+        return [flat(array) for array in kept.values()]
 
     def _scratch_for(self, dtype: np.dtype) -> np.ndarray:
         if dtype not in self._scratch:
             self._scratch[dtype] = np.empty(CHUNK_BYTES // dtype.itemsize, dtype)
         return self._scratch[dtype]
+
+    def spare(self, scratch: np.ndarray) -> np.ndarray:
+        """A second scratch for `update`, as long as the first."""
+        dtype = scratch.dtype
+        if dtype not in self._spare:
+            self._spare[dtype] = np.empty(CHUNK_BYTES // dtype.itemsize, dtype)
+        return self._spare[dtype][: len(scratch)]
+
+    @contextmanager
+    def _within(self, group: Group) -> Iterator[None]:
+        """The settings are those of `group` for a while."""
+        before = {name: getattr(self, name) for name in self.settings}
+        self.configure({**before, **group.settings, "lr": before["lr"] * group.share})
+        try:
+            yield
+        finally:
+            self.configure(before)
 
     # ---------------------------------------------------------------- saving and resuming
 
@@ -146,8 +200,10 @@ class Optimizer:
         >>> optimizer.state_dict()
         {'optimizer': 'Optimizer', 'settings': {'lr': 0.1}, 'steps': [0], 'arrays': {}}
         """
+        groups = {"groups": [asdict(group) for group in self._groups]} if self._groups else {}
         return {
             "optimizer": type(self).__name__,
+            **groups,
             "settings": {name: getattr(self, name) for name in self.settings},
             "steps": list(self._steps),
             "arrays": {
@@ -176,19 +232,34 @@ class Optimizer:
                 f"{', '.join(settings)}, but this optimizer has {len(self.parameters)} and "
                 f"{', '.join(self.settings)}; pass the parameters with which it was saved"
             )
-        before = {name: getattr(self, name) for name in self.settings}
-        self._set(settings)
+        groups = [Group(**group) for group in state.get("groups", ())]
+        if [group.last for group in groups] != [group.last for group in self._groups]:
+            raise OptimizerStateError(
+                f"{kind}: the state has {len(groups)} groups of parameters, this optimizer "
+                f"{len(self._groups)}, or groups of other sizes; pass those with which it was saved"
+            )
+        before = {name: getattr(self, name) for name in self.settings}, self._groups
+        self.configure(settings)
+        self._groups = groups
         try:
-            arrays = [self._loaded(i, count, state["arrays"]) for i, count in enumerate(steps)]
+            arrays = self._all_loaded(steps, state["arrays"])
         except OptimizerStateError:
-            self._set(before)
+            self._groups = before[1]
+            self.configure(before[0])
             raise
         self._steps, self._arrays = steps, arrays
 
-    def _set(self, settings: Mapping[str, Any]) -> None:
-        for name in self.settings:
-            value = settings[name]
-            setattr(self, name, tuple(value) if isinstance(value, list) else value)
+    def _all_loaded(
+        self, steps: list[int], saved: Mapping[str, Any]
+    ) -> list[dict[str, np.ndarray]]:
+        if not self._groups:
+            return [self._loaded(index, count, saved) for index, count in enumerate(steps)]
+        loaded = []
+        for group in self._groups:
+            with self._within(group):
+                numbers = range(group.first, group.last)
+                loaded += [self._loaded(index, steps[index], saved) for index in numbers]
+        return loaded
 
     def _loaded(self, index: int, steps: int, saved: Mapping[str, Any]) -> dict[str, np.ndarray]:
         """Copies of the arrays that were saved for a parameter."""
@@ -210,6 +281,8 @@ class Optimizer:
     def __repr__(self) -> str:
         numbers = sum(parameter.size for parameter in self.parameters)
         content = f"{len(self.parameters)} parameters of {numbers:,} numbers"
+        if self._groups:
+            content += f" in {len(self._groups)} groups"
         settings = [f"{name}={getattr(self, name)}" for name in self.settings]
         return f"{type(self).__name__}({', '.join([content, *settings])})"
 
@@ -230,49 +303,17 @@ def check_setting(optimizer: Optimizer, name: str, value: Any, *, below: float =
         raise ValueError(f"{type(optimizer).__name__}: {name} is {value!r}; give {limit}")
 
 
-def _flat(array: Any) -> np.ndarray:
+def check_betas(optimizer: Optimizer, betas: Any) -> tuple[float, float]:
+    """Two numbers, of at least 0 and below 1 each; raises ValueError for anything else."""
+    if not isinstance(betas, tuple | list) or len(betas) != 2:
+        kind = type(optimizer).__name__
+        raise ValueError(f"{kind}: betas is {betas!r}; give two numbers, such as (0.9, 0.999)")
+    for index, beta in enumerate(betas):
+        check_setting(optimizer, f"betas[{index}]", beta, below=1)
+    return float(betas[0]), float(betas[1])
+
+
+def flat(array: Any) -> np.ndarray:
     """The elements in one dimension, real: a view if the array is contiguous, otherwise a copy."""
     flat = np.asarray(array).reshape(-1)
     return flat.view(f"f{flat.itemsize // 2}") if flat.dtype.kind == "c" else flat
-
-
-def _checked(kind: str, parameters: Any) -> list[ad.Tensor]:
-    """The parameters as a list, or an error that says what is wrong with them."""
-    if isinstance(parameters, Module):
-        raise TypeError(f"{kind}: a module is given; write {kind}(model.parameters(), ...)")
-    if isinstance(parameters, ad.Tensor | np.ndarray):
-        raise TypeError(f"{kind}: one tensor is given; put it into a list")
-    used_up = isinstance(parameters, Iterable) and iter(parameters) is parameters
-    found = list(parameters)
-    if not found and used_up:
-        raise ValueError(
-            f"{kind}: the iterator of parameters has nothing left, perhaps because it was used "
-            "before; pass a list"
-        )
-    if not found:
-        raise ValueError(
-            f"{kind}: there are no parameters to train; a model's are its attributes of type "
-            "nn.Parameter, also in submodules, lists and dicts"
-        )
-    seen: dict[int, int] = {}
-    for index, parameter in enumerate(found):
-        if not isinstance(parameter, ad.Tensor):
-            hint = (
-                "; named_parameters() gives pairs, pass parameters()"
-                if isinstance(parameter, tuple)
-                else "; wrap arrays in nn.Parameter"
-            )
-            name = type(parameter).__name__
-            raise TypeError(f"{kind}: parameter {index} is of type {name}, not a tensor{hint}")
-        if not parameter.is_leaf:
-            raise ValueError(
-                f"{kind}: parameter {index}, of shape {parameter.shape}, is the result of a "
-                "computation, so changing it changes nothing; pass the tensors that it was "
-                "computed from"
-            )
-        if seen.setdefault(id(parameter), index) != index:
-            raise ValueError(
-                f"{kind}: parameters {seen[id(parameter)]} and {index} are the same tensor, which "
-                "would be changed twice; pass it once"
-            )
-    return found

@@ -1,11 +1,11 @@
 """Stochastic gradient descent."""
 
-from collections.abc import Iterable
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
-import autodiff as ad
-from nn.optim.optimizer import Optimizer, check_setting
+from nn.optim.optimizer import Optimizer, Parameters, check_setting
 
 __all__ = ["SGD"]
 
@@ -22,7 +22,8 @@ class SGD(Optimizer):
     I. Sutskever et al., "On the importance of initialization and momentum in deep learning",
     ICML 2013, in the form of PyTorch, where the learning rate multiplies the velocity.
 
-    >>> x = ad.tensor([1.0, -2.0], requires_grad=True)
+    >>> from nn import Parameter
+    >>> x = Parameter([1.0, -2.0])
     >>> optimizer = SGD([x], lr=0.1, momentum=0.9)
     >>> np.sum(x * x).backward()
     >>> optimizer.step()
@@ -34,21 +35,26 @@ class SGD(Optimizer):
 
     def __init__(
         self,
-        parameters: Iterable[ad.Tensor],
+        parameters: Parameters,
         lr: float = 1e-2,
         *,
         momentum: float = 0.0,
         nesterov: bool = False,
         weight_decay: float = 0.0,
     ) -> None:
-        super().__init__(parameters, lr)
-        check_setting(self, "momentum", momentum, below=1)
-        check_setting(self, "weight_decay", weight_decay)
-        if nesterov and not momentum:
+        super().__init__(
+            parameters, lr, momentum=momentum, nesterov=nesterov, weight_decay=weight_decay
+        )
+
+    def configure(self, settings: Mapping[str, Any]) -> None:
+        super().configure(settings)
+        check_setting(self, "momentum", settings["momentum"], below=1)
+        check_setting(self, "weight_decay", settings["weight_decay"])
+        if settings["nesterov"] and not settings["momentum"]:
             raise ValueError("SGD: nesterov needs a momentum; give one, for example momentum=0.9")
-        self.momentum = float(momentum)
-        self.nesterov = nesterov
-        self.weight_decay = float(weight_decay)
+        self.momentum = float(settings["momentum"])
+        self.nesterov = settings["nesterov"]
+        self.weight_decay = float(settings["weight_decay"])
 
     @property
     def array_names(self) -> tuple[str, ...]:

@@ -70,19 +70,19 @@ def test_repetitions_alternate_and_a_failing_one_is_out() -> None:
         calls.append(name)
         if name == "b" and calls.count("b") == 2:
             raise Failed("broken")
-        return {"seconds": 1.0}
+        return {"elapsed": 1.0}
 
     failed: dict[str, str] = {}
     both = {name: lambda name=name: answer(name) for name in "ab"}
     rounds = rounds_of(both, 3, failed, settle=False)
     assert "".join(calls) == "ababa"
-    assert (rounds, failed) == ({"a": {"seconds": [1.0] * 3}}, {"b": "broken"})
+    assert (rounds, failed) == ({"a": {"elapsed": [1.0] * 3}}, {"b": "broken"})
 
 
 def test_ratios_are_formed_within_a_round() -> None:
     case = Case("ops", "tanh", "chain", (US, "numpy"), goals=(Goal(0.6, "numpy"),))
-    rounds = {US: {"seconds": [1.0, 10.0, 3.0]}, "numpy": {"seconds": [2.0, 20.0, 4.0]}}
-    result = Measurement(case, "default", rounds)
+    rounds = {US: {"elapsed": [1.0, 10.0, 3.0]}, "numpy": {"elapsed": [2.0, 20.0, 4.0]}}
+    result = Measurement(case, "default", rounds=rounds)
     assert result.reached(case.goals[0]) == Spread(0.5, 0.5, 0.625)
     assert result.reached(Goal(0.6, "torch")) is None
 
@@ -97,23 +97,32 @@ def test_slower_is_what_is_beyond_the_tolerance_and_not_by_chance(
     assert Comparison(Case("ops", "", "", (US,)), ratio, {}).slower(0.05) is slower
 
 
+def worktrees() -> str:
+    listed = subprocess.run(["git", "worktree", "list"], cwd=HERE, capture_output=True, text=True)
+    return listed.stdout
+
+
 @pytest.mark.skipif(not (HERE / ".git").exists(), reason="not in a git repository")
 def test_this_tree_is_compared_with_a_revision(capsys: pytest.CaptureFixture[str]) -> None:
+    before = worktrees()
     command.main(["scalars", "--smoke", "--compare", "HEAD"])
     assert "scalars: MLP(2, [16, 16, 1])" in capsys.readouterr().out
-    trees = subprocess.run(["git", "worktree", "list"], cwd=HERE, capture_output=True, text=True)
-    assert len(trees.stdout.splitlines()) == 1
+    assert worktrees() == before
 
 
 def test_results_are_saved_and_reported(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     case = next(SUITES["ops"]())
-    times = {US: {"seconds": [1e-4], "cpu": [1e-4]}, "torch": {"seconds": [1e-3], "cpu": [1e-3]}}
-    measured = Measurement(case, "default", times, {"jax": "ModuleNotFoundError: no jax"})
+    times = {
+        US: {"elapsed": [1e-4], "processor": [1e-4]},
+        "torch": {"elapsed": [1e-3], "processor": [1e-3]},
+    }
+    missing = {"jax": "ModuleNotFoundError: no jax"}
+    measured = Measurement(case, "default", "elapsed", times, missing)
     with Pool("default") as pool:
         where = command.environment(pool)
     save(tmp_path, "ops", where, Settings(), [measured])
-    (results,) = load(tmp_path)
+    (results,) = load(tmp_path, "elapsed")
     assert results.measurements == [measured]
 
     readme = tmp_path / "README.md"

@@ -1,0 +1,68 @@
+"""Losses: how wrong a prediction is, as one number to be minimised."""
+
+from nn.losses.common import Reduction, TargetError
+from nn.losses.crossentropy import (
+    BCELoss,
+    BCEWithLogitsLoss,
+    CrossEntropyLoss,
+    KLDivLoss,
+    NLLLoss,
+    binary_cross_entropy,
+    binary_cross_entropy_with_logits,
+    cross_entropy,
+    kl_div,
+    nll_loss,
+)
+from nn.losses.margins import (
+    CosineEmbeddingLoss,
+    HingeLoss,
+    MultiHingeLoss,
+    TripletMarginLoss,
+    cosine_embedding_loss,
+    cosine_similarity,
+    hinge_loss,
+    multi_hinge_loss,
+    triplet_margin_loss,
+)
+from nn.losses.regression import (
+    HuberLoss,
+    L1Loss,
+    MSELoss,
+    SmoothL1Loss,
+    huber_loss,
+    l1_loss,
+    mse_loss,
+    smooth_l1_loss,
+)
+
+__all__ = [
+    "BCELoss",
+    "BCEWithLogitsLoss",
+    "CosineEmbeddingLoss",
+    "CrossEntropyLoss",
+    "HingeLoss",
+    "HuberLoss",
+    "KLDivLoss",
+    "L1Loss",
+    "MSELoss",
+    "MultiHingeLoss",
+    "NLLLoss",
+    "Reduction",
+    "SmoothL1Loss",
+    "TargetError",
+    "TripletMarginLoss",
+    "binary_cross_entropy",
+    "binary_cross_entropy_with_logits",
+    "cosine_embedding_loss",
+    "cosine_similarity",
+    "cross_entropy",
+    "hinge_loss",
+    "huber_loss",
+    "kl_div",
+    "l1_loss",
+    "mse_loss",
+    "multi_hinge_loss",
+    "nll_loss",
+    "smooth_l1_loss",
+    "triplet_margin_loss",
+]
