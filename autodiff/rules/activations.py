@@ -63,7 +63,7 @@ _SHORT_LIMIT = 5.6  # beyond, normal_cdf is 0 or 1 in float32 when added to 1
 def normal_cdf(x: Any) -> Any:
     """The probability that a standard normal variable is below `x`: ``(1 + erf(x / sqrt 2)) / 2``.
 
-    Precise to 1e-14 of its value in float64, to 1e-7 in float32 and below.
+    Precise to 2e-15 in float64, and far out to 1e-13 of its value; to 1e-7 in float32 and below.
 
     >>> normal_cdf(np.array([-1.0, 0.0, 1.0])).round(4)
     array([0.1587, 0.5   , 0.8413])

@@ -141,10 +141,10 @@ def rosenbrock(x):
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_lbfgs_with_a_line_search_finds_the_end_of_rosenbrocks_valley(dtype):
-    x = nn.Parameter(np.array([-1.2, 1.0, 0.5, -1.0], dtype))
+    x = nn.Parameter(np.array([-1.2, 1.0], dtype))
     optimizer = optim.LBFGS([x], line_search=True, max_iter=200, tolerance_change=1e-14)
     first = optimizer.step(closure_of(rosenbrock, [x], optimizer))
-    assert first.item() > 100
+    assert first.item() == pytest.approx(24.2)
     assert x.dtype == dtype
     np.testing.assert_allclose(x.numpy(), 1, atol=1e-3 if dtype == np.float32 else 1e-6)
 
@@ -311,9 +311,14 @@ def test_averages_are_in_the_model_for_a_while_even_if_something_fails():
     before = model.weight.numpy().copy()
     model.weight.data = before + 2
     ema.update()
-    with pytest.raises(RuntimeError), ema.applied() as averaged:
-        np.testing.assert_allclose(averaged.weight.numpy(), before + 1, rtol=1e-6)
-        raise RuntimeError
+
+    def look_and_fail():
+        with ema.applied() as averaged:
+            np.testing.assert_allclose(averaged.weight.numpy(), before + 1, rtol=1e-6)
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        look_and_fail()
     np.testing.assert_array_equal(model.weight.numpy(), before + 2)
 
 
@@ -338,7 +343,7 @@ def test_averages_resume_exactly_and_only_for_their_model():
     assert other.updates == 2
     with pytest.raises(nn.module.StateError, match="that of another model"):
         optim.EMA(nn.Linear(3, 1)).load_state_dict(ema.state_dict())
-    with pytest.raises(ValueError, match="decay is 1.0; give"):
+    with pytest.raises(ValueError, match=r"decay is 1\.0; give"):
         optim.EMA(model, decay=1.0)
 
 
