@@ -104,21 +104,19 @@ def attention(
     """
     scores = (q * (1 / math.sqrt(np.shape(q)[-1]))) @ np.swapaxes(k, -1, -2)
     queries, keys = np.shape(scores)[-2:]
-    if causal:
-        scores = scores + _closed(np.tri(queries, keys, keys - queries, dtype=bool), scores.dtype)
+    seen = np.tri(queries, keys, keys - queries, dtype=bool) if causal else None
     if mask is not None:
         mask = mask if hasattr(mask, "dtype") else np.asarray(mask)
-        closed = mask if mask.dtype.kind == "f" else _closed(mask, scores.dtype)
-        scores = scores + closed
+        if mask.dtype.kind == "f":
+            scores = scores + mask
+        else:
+            seen = mask if seen is None else np.logical_and(seen, mask)
+    if seen is not None:  # not -inf, of which a whole row would be NaN
+        scores = scores + np.where(seen, 0, np.finfo(scores.dtype).min / 2).astype(scores.dtype)
     weights = softmax(scores)
     if dropout_p:
         weights = dropout(weights, dropout_p, rng=rng)
     return weights @ v
-
-
-def _closed(is_open: Any, dtype: Any) -> np.ndarray:
-    """0 where it is open, elsewhere a number so low that its share vanishes."""
-    return np.where(is_open, 0, np.finfo(dtype).min / 4).astype(dtype)
 
 
 def gelu(x: Any, approximate: bool = False) -> Any:

@@ -65,7 +65,7 @@ class Settings:
         return replace(
             self,
             layers=layers,
-            lr=RATES[self.optimizer] if self.lr is None else self.lr,
+            lr=RATES.get(self.optimizer, 1e-3) if self.lr is None else self.lr,
             epochs=EPOCHS.get(self.dataset, 10) if self.epochs is None else self.epochs,
         )
 

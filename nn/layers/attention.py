@@ -78,8 +78,8 @@ class MultiHeadAttention(Module):
         for x in (query, key, value):
             if x is not None and (np.ndim(x) != 3 or np.shape(x)[2] != self.dim):
                 raise ad.errors.ShapeError(
-                    f"{self!r}: the input has shape {np.shape(x)}, but (n, length, {self.dim}) is "
-                    "needed"
+                    f"MultiHeadAttention({self.extra_repr()}): the input has shape {np.shape(x)}, "
+                    f"but (n, length, {self.dim}) is needed"
                 )
         if mask is not None and np.ndim(mask) == 3:
             mask = mask[:, None]

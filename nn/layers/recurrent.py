@@ -85,8 +85,8 @@ class _Recurrent(Module):
         shape = np.shape(x)
         if len(shape) != 3 or shape[2] != self.input_size:
             raise ad.errors.ShapeError(
-                f"{self!r}: the input has shape {shape}, but (n, length, {self.input_size}) is "
-                "needed"
+                f"{type(self).__name__}({self.extra_repr()}): the input has shape {shape}, but "
+                f"(n, length, {self.input_size}) is needed"
             )
         before = self._initial_states(state, shape[0], x)
         after = []
@@ -116,8 +116,8 @@ class _Recurrent(Module):
         parts = (state,) if self.states == 1 else tuple(state)
         if len(parts) != self.states or any(np.shape(part) != shape for part in parts):
             raise ad.errors.ShapeError(
-                f"{self!r}: the state has shapes {[np.shape(part) for part in parts]}, but "
-                f"{self.states} of {shape} are needed"
+                f"{type(self).__name__}({self.extra_repr()}): the state has shapes "
+                f"{[np.shape(part) for part in parts]}, but {self.states} of {shape} are needed"
             )
         return [tuple(part[index] for part in parts) for index in range(number)]
 
@@ -129,14 +129,14 @@ class _Recurrent(Module):
         joined = x @ cell.weight_ih
         if cell.bias_ih is not None and cell.bias_hh is not None:
             joined = joined + (cell.bias_ih if self.inner_bias else cell.bias_ih + cell.bias_hh)
+        if not length:
+            return np.zeros((*np.shape(x)[:2], self.hidden_size), joined.dtype), state
         # One operation for all steps, so that the way back joins them once.
-        steps = [np.squeeze(part, 1) for part in np.split(joined, max(length, 1), axis=1)]
+        steps = [np.squeeze(part, 1) for part in np.split(joined, length, axis=1)]
         outputs: list[Any] = [None] * length
         for at in reversed(range(length)) if backwards else range(length):
             state = self._step(cell, steps[at], state)
             outputs[at] = state[0]
-        if not outputs:
-            return np.zeros((*np.shape(x)[:2], self.hidden_size), joined.dtype), state
         return np.stack(outputs, axis=1), state
 
     def _step(self, cell: _Direction, x: Any, state: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -7,8 +7,9 @@ from nn.training.files import SaveError
 from nn.training.history import Epoch, History
 from nn.training.live import LivePlot
 from nn.training.metrics import METRICS, accuracy
+from nn.training.plateau import Plateau, ReduceOnPlateau
 from nn.training.progress import ProgressBar
-from nn.training.schedules import SCHEDULES
+from nn.training.schedules import SCHEDULES, Scheduler
 from nn.training.trainer import Trainer
 
 __all__ = [
@@ -21,8 +22,11 @@ __all__ = [
     "Epoch",
     "History",
     "LivePlot",
+    "Plateau",
     "ProgressBar",
+    "ReduceOnPlateau",
     "SaveError",
+    "Scheduler",
     "Trainer",
     "TrainingError",
     "accuracy",

@@ -92,6 +92,29 @@ def evaluated(case):
 
 
 LAYERS = {
+    # dense layers
+    "linear": same("Linear", 4, 3, shape=(5, 4)),
+    "linear on one sample": same("Linear", 4, 3, shape=(4,)),
+    "linear on a sequence": same("Linear", 4, 3, shape=(2, 5, 4)),
+    "linear without bias": same("Linear", 4, 3, bias=False, shape=(5, 4)),
+    "flatten": same("Flatten", shape=(2, 3, 4)),
+    "identity": same("Identity", shape=(5, 4)),
+    "dropout in evaluation": (
+        lambda: nn.Dropout(0.5).eval(),
+        lambda torch: torch.nn.Dropout(0.5).eval(),
+        (5, 4),
+    ),
+    "mlp": (
+        lambda: nn.MLP([4, 6, 5, 3], activation="tanh"),
+        lambda torch: torch.nn.Sequential(
+            torch.nn.Linear(4, 6),
+            torch.nn.Tanh(),
+            torch.nn.Linear(6, 5),
+            torch.nn.Tanh(),
+            torch.nn.Linear(5, 3),
+        ),
+        (7, 4),
+    ),
     # convolutions
     "conv1d": conv("Conv1d", 2, 3, 3, shape=(2, 2, 7)),
     "conv1d, all settings": conv(
@@ -163,6 +186,14 @@ LAYERS = {
     "group norm": same("GroupNorm", 2, 4, shape=(2, 4, 3, 2)),
     "group norm, plain": same("GroupNorm", 3, 3, affine=False, eps=0.1, shape=(2, 3, 5)),
     # activations
+    "relu": same("ReLU", shape=(5, 4)),
+    "sigmoid": same("Sigmoid", shape=(5, 4)),
+    "tanh": same("Tanh", shape=(5, 4)),
+    "softplus": same("Softplus", shape=(5, 4)),
+    "softsign": same("Softsign", shape=(5, 4)),
+    "softmax": same("Softmax", -1, shape=(5, 4)),
+    "softmax over rows": same("Softmax", 0, shape=(5, 4)),
+    "log softmax": same("LogSoftmax", -1, shape=(2, 5, 4)),
     "leaky relu": same("LeakyReLU", 0.1, shape=(5, 4)),
     "prelu": same("PReLU", shape=(5, 4)),
     "prelu, channels": same("PReLU", 3, shape=(2, 3, 4)),

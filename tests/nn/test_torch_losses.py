@@ -65,6 +65,10 @@ SIGMOID = {
 }
 
 LOSSES = {
+    **every("cross entropy", "cross_entropy", LABELS),
+    **every("cross entropy of probabilities", "cross_entropy", PROBABILITIES),
+    "cross entropy of one-hot rows": case("cross_entropy", np.eye(4)[LABELS]),
+    **every("mse", "mse_loss", OTHER),
     **every("cross entropy, weights", "cross_entropy", LABELS, weight=WEIGHT),
     **every("cross entropy, ignored label", "cross_entropy", LABELS, ignore_index=1),
     **every("cross entropy, smoothing", "cross_entropy", LABELS, label_smoothing=0.1),

@@ -41,6 +41,22 @@ def in_groups(name, **settings):
 
 
 OPTIMIZERS = {
+    "sgd": case("SGD", lr=0.1),
+    "sgd, weight decay": case("SGD", lr=0.1, weight_decay=0.1),
+    "momentum": case("SGD", lr=0.1, momentum=0.9),
+    "momentum, weight decay": case("SGD", lr=0.1, momentum=0.9, weight_decay=0.1),
+    "nesterov": case("SGD", lr=0.1, momentum=0.9, nesterov=True),
+    "nesterov, weight decay": case(
+        "SGD", lr=0.1, momentum=0.9, nesterov=True, weight_decay=0.1
+    ),
+    "adam": case("Adam", lr=0.01),
+    "adam, all settings": case(
+        "Adam", lr=0.05, betas=(0.8, 0.95), eps=1e-3, weight_decay=0.1
+    ),
+    "adamw": case("AdamW", lr=0.01),
+    "adamw, all settings": case(
+        "AdamW", lr=0.05, betas=(0.8, 0.95), eps=1e-3, weight_decay=0.1
+    ),
     "rmsprop": case("RMSprop"),
     "rmsprop, momentum": case("RMSprop", lr=0.02, momentum=0.8, weight_decay=0.1),
     "rmsprop, centered": case("RMSprop", lr=0.02, centered=True, alpha=0.9, eps=1e-3),
