@@ -2,14 +2,16 @@
 
 import math
 from collections.abc import Sequence
-from itertools import pairwise
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from nn.data.splitting import deal
 from nn.errors import DataError
 from nn.random import as_generator
 
+Split = Literal["train", "test"]
 Index = int | slice | Sequence[int] | np.ndarray
 
 
@@ -19,7 +21,8 @@ class Dataset:
     inputs: (n, ...) array. targets: (n, ...) array; integer labels for classification.
     name: what the data set is called in messages and reports.
     classes: the names of the classes; integer targets must then lie in `range(len(classes))`.
-    image_shape: how one input is shaped as an image, when inputs are images laid out flat.
+    image_shape: how one input is shaped as an image, (height, width) or (channels, height, width),
+        when the inputs are images, laid out flat or not.
     source: a sentence that says where the data came from.
 
     The arrays are shared, not copied. Raises DataError when they do not fit together.
@@ -91,22 +94,43 @@ class Dataset:
             source=self.source,
         )
 
-    def split(self, *sizes: int, rng: np.random.Generator) -> "tuple[Dataset, ...]":
+    def split(
+        self,
+        *sizes: int,
+        rng: np.random.Generator,
+        groups: ArrayLike | None = None,
+        stratify: bool = False,
+    ) -> "tuple[Dataset, ...]":
         """Deal all samples at random into parts of the given sizes.
+
+        groups: (n,) integers; samples with the same one are dealt to the same part, so that what
+            is measured on one part is not known from another. `nn.data.duplicates(data.inputs)`
+            keeps copies of an input together. The parts may then be larger or smaller than asked
+            for, by less than the largest group.
+        stratify: give every part the same share of each class, as nearly as possible. Targets must
+            be labels, (n,).
 
         >>> data = Dataset(np.eye(5), np.arange(5))
         >>> train, validation = data.split(3, 2, rng=np.random.default_rng(0))
         >>> len(train), sorted([*train.targets.tolist(), *validation.targets.tolist()])
         (3, [0, 1, 2, 3, 4])
         """
+        rng = as_generator(rng, "split")
         if sum(sizes) != len(self) or min(sizes, default=0) < 0:
             raise DataError(
                 f"{self._label}: cannot split {len(self)} samples into parts of {sizes}; "
                 f"give sizes that add up to {len(self)}, or take a subset first"
             )
-        order = as_generator(rng, "split").permutation(len(self))
-        bounds = np.cumsum((0, *sizes))
-        return tuple(self.subset(order[start:stop]) for start, stop in pairwise(bounds))
+        groups = None if groups is None else self._as_array("groups", groups)
+        for kind, array in (("groups", groups), ("targets", self.targets if stratify else None)):
+            if array is not None and (array.shape != (len(self),) or array.dtype.kind not in "iub"):
+                raise DataError(
+                    f"{self._label}: cannot split by {kind} of shape {array.shape} and dtype "
+                    f"{array.dtype}; give one integer for each of the {len(self)} samples"
+                )
+        labels = self.targets if stratify else None
+        parts = deal(sizes, rng, groups=groups, labels=labels)
+        return tuple(self.subset(part) for part in parts)
 
     def check_finite(self) -> None:
         """Raise DataError that names the first NaN or infinity among the inputs and targets.
@@ -177,3 +201,9 @@ correct the label or the number of classes
             f"but there are {classes} classes, 0 to {classes - 1}; "
             "correct the label or the number of classes"
         )
+
+
+def check_split(split: str, caller: str) -> None:
+    """Raise ValueError, naming the caller, if there is no such split."""
+    if split not in ("train", "test"):
+        raise ValueError(f'{caller}: unknown split {split!r}; choose "train" or "test"')

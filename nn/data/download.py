@@ -18,6 +18,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import BinaryIO
 
+from nn.data.progress import progress_bar
+
 # An offline machine must find out within seconds. The limit holds for name lookup and for all
 # addresses of a host together, which a socket's own timeout does not.
 CONNECT_SECONDS = 4.0
@@ -104,7 +106,7 @@ def _open(url: str) -> http.client.HTTPResponse:
 def _receive(response: http.client.HTTPResponse, file: BinaryIO, name: str) -> None:
     expected = response.length  # None when the server does not say
     received = 0
-    with closing(_progress_bar(name, expected)) as bar:
+    with closing(progress_bar(name, expected, unit="B", unit_scale=True)) as bar:
         while chunk := _read_chunk(response):
             file.write(chunk)
             received += len(chunk)
@@ -132,20 +134,3 @@ def _content_sha256(path: Path, *, compressed: bool) -> str | None:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except (gzip.BadGzipFile, EOFError, zlib.error):
         return None
-
-
-class _NoBar:
-    def update(self, n: int) -> None:
-        """Show nothing."""
-
-    def close(self) -> None:
-        """Nothing to close."""
-
-
-def _progress_bar(name: str, total: int | None):
-    """A bar on the terminal when there is one and tqdm is installed."""
-    try:
-        from tqdm import tqdm
-    except ImportError:
-        return _NoBar()
-    return tqdm(desc=name, total=total, unit="B", unit_scale=True, disable=None, leave=False)

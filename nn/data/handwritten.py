@@ -1,15 +1,11 @@
 """Handwritten digits: MNIST, and the small set that comes with scikit-learn."""
 
-from typing import Literal
-
 import numpy as np
 
-from nn.data.dataset import Dataset, check_labels
+from nn.data.dataset import Dataset, Split, check_labels, check_split
 from nn.data.idx import read_idx
 from nn.data.sources import File, Located, Source, locate
 from nn.errors import DataError
-
-Split = Literal["train", "test"]
 
 _CLASSES = tuple("0123456789")
 
@@ -67,7 +63,7 @@ def load_mnist() -> tuple[Dataset, Dataset]:
 
 
 def _read_mnist(located: Located, split: Split) -> Dataset:
-    _check_split(split, "mnist")
+    check_split(split, "mnist")
     images_path, labels_path = (located.paths[file.name] for file in _MNIST_FILES[split])
     images = read_idx(images_path)  # (n, 28, 28)
     if images.dtype != np.uint8 or images.shape[1:] != (28, 28):
@@ -107,7 +103,7 @@ def digits(split: Split = "train", *, seed: int = 0) -> Dataset:
     >>> digits("test")
     Dataset 'digits': 360 samples, inputs (64,) float32, targets () int64, 10 classes
     """
-    _check_split(split, "digits")
+    check_split(split, "digits")
     try:
         from sklearn.datasets import load_digits as load_from_sklearn
     except ImportError as error:
@@ -128,8 +124,3 @@ def digits(split: Split = "train", *, seed: int = 0) -> Dataset:
 def load_digits() -> tuple[Dataset, Dataset]:
     """`digits("train")` and `digits("test")`."""
     return digits("train"), digits("test")
-
-
-def _check_split(split: str, caller: str) -> None:
-    if split not in ("train", "test"):
-        raise ValueError(f'{caller}: unknown split {split!r}; choose "train" or "test"')

@@ -3,14 +3,18 @@
 import difflib
 from collections.abc import Callable
 
+from nn.data.cifar import load_cifar10
 from nn.data.dataset import Dataset
 from nn.data.handwritten import load_digits, load_mnist
+from nn.data.hanzi import load_hanzi12
 from nn.errors import DataError
 
 # name: a function that returns the data to train on and the data to test on
 DATASETS: dict[str, Callable[[], tuple[Dataset, Dataset]]] = {
     "mnist": load_mnist,
     "digits": load_digits,
+    "cifar10": load_cifar10,
+    "hanzi12": load_hanzi12,
 }
 
 

@@ -6,7 +6,7 @@ from nn.training.evaluation import TrainingError, predict
 from nn.training.files import SaveError
 from nn.training.history import Epoch, History
 from nn.training.live import LivePlot
-from nn.training.metrics import METRICS, accuracy
+from nn.training.metrics import METRICS, accuracy, binary_accuracy
 from nn.training.plateau import Plateau, ReduceOnPlateau
 from nn.training.progress import ProgressBar
 from nn.training.schedules import SCHEDULES, Scheduler
@@ -30,6 +30,7 @@ __all__ = [
     "Trainer",
     "TrainingError",
     "accuracy",
+    "binary_accuracy",
     "load_checkpoint",
     "predict",
     "save_checkpoint",

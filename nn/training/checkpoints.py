@@ -18,7 +18,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from nn.errors import UserError
-from nn.training.extras import needs
+from nn.extras import needs
 from nn.training.files import write_atomically
 
 _HEADER = "autodiff"  # the key of our JSON among the metadata of the file

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from nn.errors import DataError
-from nn.training.extras import needs
+from nn.extras import needs
 from nn.training.files import write_json
 
 if TYPE_CHECKING:
@@ -177,6 +177,6 @@ def show(metric: str, value: float) -> str:
     >>> show("loss", 0.0123456), show("accuracy", 0.98765)
     ('loss 0.0123', 'accuracy 98.77 %')
     """
-    if metric == "accuracy":
+    if metric.endswith("accuracy"):
         return f"{metric} {value:.2%}".replace("%", " %")
     return f"{metric} {value:.4f}" if abs(value) >= 1e-3 or not value else f"{metric} {value:.2e}"

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import time
 from typing import TYPE_CHECKING, Any, Literal
 
+from nn.extras import needs
 from nn.training.callbacks import Callback
 from nn.training.display import has_window, in_notebook
-from nn.training.extras import needs
 
 if TYPE_CHECKING:
     from nn.training.trainer import Trainer
@@ -16,14 +17,19 @@ Place = Literal["file", "notebook", "window"]
 
 
 class LivePlot(Callback):
-    """Draws the learning curves anew after every epoch.
+    """Draws the learning curves anew after every epoch, unless the epochs are quicker than that.
 
     path: the picture file to write (.svg, .png). Without it the curves go into the notebook, or
         into a window, or, where there is neither, to `learning-curves.svg` in the current folder.
+    seconds: the least time between two pictures, so that drawing does not slow the training down.
+        The first epoch and the last are drawn in any case.
     """
 
-    def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
+    def __init__(self, path: str | os.PathLike[str] | None = None, *, seconds: float = 2.0) -> None:
         self.path = path
+        self.seconds = seconds
+        self._next = 0.0  # when the next picture is due, by the monotonic clock
+        self._epochs = 0  # how many the last picture shows
         self._display: Any = None  # IPython's handle of the picture
         self._window: Any = None  # a figure of pyplot
 
@@ -38,8 +44,19 @@ class LivePlot(Callback):
     def on_fit_start(self, trainer: Trainer) -> None:
         with needs("matplotlib", "LivePlot"):
             import matplotlib  # noqa: F401
+        self._next = 0.0
 
     def on_epoch_end(self, trainer: Trainer) -> None:
+        if time.monotonic() >= self._next:
+            self._draw(trainer)
+            self._next = time.monotonic() + self.seconds
+
+    def on_fit_end(self, trainer: Trainer) -> None:
+        if self._epochs != len(trainer.history):
+            self._draw(trainer)
+
+    def _draw(self, trainer: Trainer) -> None:
+        self._epochs = len(trainer.history)
         place = self.place()
         if place == "window":
             self._update_window(trainer)

@@ -18,16 +18,40 @@ def accuracy(outputs: np.ndarray, targets: np.ndarray) -> float:
 
     outputs: (n, classes). targets: (n,) class indices, or (n, classes) one-hot or probabilities.
 
+    Raises ValueError for a single column, whose largest output is always the first.
+
     >>> accuracy(np.array([[0.1, 0.9], [0.8, 0.2]]), np.array([1, 1]))
     0.5
     """
+    if outputs.shape[-1] == 1:
+        raise ValueError(
+            f"accuracy: outputs of shape {outputs.shape} have a single column; for yes or no give "
+            "the metric 'binary_accuracy'"
+        )
     if targets.ndim == outputs.ndim:
         targets = targets.argmax(axis=-1)
     return int(np.count_nonzero(outputs.argmax(axis=-1) == targets)) / targets.size
 
 
+def binary_accuracy(outputs: np.ndarray, targets: np.ndarray) -> float:
+    """The share of outputs that are on the same side of one half as their targets.
+
+    outputs: any shape, probabilities of yes (a sigmoid, say; not logits, which are divided by 0).
+    targets: the same shape, 0 for no and 1 for yes. Raises ValueError if the shapes differ.
+
+    >>> binary_accuracy(np.array([[0.2], [0.6]]), np.array([[1], [1]]))
+    0.5
+    """
+    if outputs.shape != targets.shape:
+        raise ValueError(
+            f"binary_accuracy: outputs have shape {outputs.shape} but targets {targets.shape}; "
+            "give both the same shape"
+        )
+    return int(np.count_nonzero((outputs > 0.5) == (targets > 0.5))) / targets.size
+
+
 # What `Trainer(metrics=["accuracy"])` chooses from.
-METRICS: dict[str, Metric] = {"accuracy": accuracy}
+METRICS: dict[str, Metric] = {"accuracy": accuracy, "binary_accuracy": binary_accuracy}
 
 
 def resolve(metrics: Iterable[str | Metric]) -> dict[str, Metric]:

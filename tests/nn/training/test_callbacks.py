@@ -120,10 +120,23 @@ def test_a_live_plot_writes_a_file_after_every_epoch(tmp_path, points, make_trai
         def on_epoch_end(self, trainer):
             sizes.append(path.read_bytes())
 
-    callbacks = [nn.training.LivePlot(path), Look()]
+    callbacks = [nn.training.LivePlot(path, seconds=0), Look()]
     make_trainer(callbacks=callbacks).fit(points, points, epochs=2, progress=False)
     assert len(sizes) == len(set(sizes)) == 2
     assert all(content.startswith(b"<?xml") for content in sizes)
+
+
+def test_a_live_plot_of_quick_epochs_draws_the_first_and_the_last(
+    tmp_path, points, make_trainer, monkeypatch
+):
+    drawn = []
+    monkeypatch.setattr(nn.History, "plot", lambda history, path: drawn.append(len(history)))
+    callbacks = [nn.training.LivePlot(tmp_path / "curves.svg", seconds=3600)]
+    trainer = make_trainer(callbacks=callbacks)
+    trainer.fit(points, epochs=4, progress=False)
+    assert drawn == [1, 4]
+    trainer.fit(points, epochs=1, progress=False)
+    assert drawn == [1, 4, 5]
 
 
 def test_without_a_display_a_live_plot_goes_to_a_file(tmp_path, points, make_trainer, monkeypatch):
@@ -146,7 +159,8 @@ def test_in_a_notebook_a_live_plot_updates_one_picture(points, make_trainer, mon
     monkeypatch.setattr("nn.training.live.in_notebook", lambda: True)
     pytest.importorskip("IPython")
     monkeypatch.setattr("IPython.display.display", display)
-    make_trainer(callbacks=[nn.training.LivePlot()]).fit(points, epochs=3, progress=False)
+    live = nn.training.LivePlot(seconds=0)
+    make_trainer(callbacks=[live]).fit(points, epochs=3, progress=False)
     assert [what for what, _ in shown] == ["shown", "updated", "updated"]
     assert all(picture.data.startswith(b"\x89PNG") for _, picture in shown)
 
@@ -155,7 +169,7 @@ def test_in_a_window_a_live_plot_redraws_one_figure(points, make_trainer, monkey
     from matplotlib import pyplot
 
     monkeypatch.setattr("nn.training.live.has_window", lambda: True)
-    callback = nn.training.LivePlot()
+    callback = nn.training.LivePlot(seconds=0)
     try:
         make_trainer(callbacks=[callback]).fit(points, points, epochs=3, progress=False)
         assert len(pyplot.get_fignums()) == 1

@@ -169,18 +169,19 @@ def test_a_run_that_is_killed_again_and_again_ends_with_the_same_bits(tmp_path):
     program.write_text(textwrap.dedent(PROGRAM))
 
     def start(folder, *arguments):
-        command = [sys.executable, str(program), str(tmp_path / folder), "30", *arguments]
+        command = [sys.executable, str(program), str(tmp_path / folder), "150", *arguments]
         return subprocess.Popen(command, stderr=subprocess.DEVNULL)
 
     assert start("whole").wait() == 0
     pause = np.random.default_rng(0)
     last = tmp_path / "killed" / "last.safetensors"
     process = start("killed")
-    for _ in range(3):
+    for _ in range(20):
         before = last.stat().st_mtime_ns if last.exists() else None
         while process.poll() is None and (not last.exists() or last.stat().st_mtime_ns == before):
             time.sleep(0.002)
-        time.sleep(pause.uniform(0, 0.05))
+        time.sleep(pause.uniform(0, 0.05))  # in the middle of training, or of saving
+        assert process.poll() is None, "it ended before it was killed; give it more epochs"
         process.kill()
         process.wait()
         process = start("killed", "resume")

@@ -20,7 +20,7 @@ def needs(library: str, purpose: str) -> Iterator[None]:
     ...     raise ImportError
     Traceback (most recent call last):
     ...
-    nn.training.extras.MissingLibraryError: drawing curves needs matplotlib, which is not \
+    nn.extras.MissingLibraryError: drawing curves needs matplotlib, which is not \
 installed; pip install matplotlib
     """
     try:
