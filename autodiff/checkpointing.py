@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 import numpy as np
@@ -69,6 +69,11 @@ class _Checkpoint(Node):
         return tuple(
             leaf.node for leaf in leaves if isinstance(leaf, Tensor) and leaf.node is not None
         )
+
+    def saved(self) -> Iterator[np.ndarray]:
+        leaves = self.arguments.leaves if self.arguments is not None else []
+        values = (leaf.data if isinstance(leaf, Tensor) else leaf for leaf in leaves)
+        return (value for value in values if isinstance(value, np.ndarray))
 
     def pull(self, g: Parts, keep: bool) -> Edges:
         edges = self._again(g, recorded=False)

@@ -81,6 +81,14 @@ class Node:
         """The nodes of the inputs that want a gradient."""
         return ()
 
+    def saved(self) -> Iterator[np.ndarray]:
+        """The arrays that are kept for the rules."""
+        for slot in self.kept:
+            value: Any = getattr(self, slot, None)
+            for array in value if isinstance(value, list | tuple) else (value,):
+                if isinstance(array, np.ndarray):
+                    yield array
+
     def release(self) -> None:
         """Give up the kept values and mark the node as freed."""
         self.order = -abs(self.order)
@@ -168,10 +176,9 @@ class Parts(dict[int, Any]):
     dtype = None
 
     def __add__(self, other: Parts) -> Parts:
-        both = Parts(self)
-        for index, g in other.items():
-            both[index] = both[index] + g if index in both else g
-        return both
+        for index, g in other.items():  # in place, since nobody but the walk has them
+            self[index] = self[index] + g if index in self else g
+        return self
 
     def filled(self, count: int) -> tuple[Any, ...]:
         """All `count` cotangents, with ``None`` for a value that nothing depends on."""
@@ -232,10 +239,12 @@ class _GradMode(ContextDecorator):
     def __enter__(self) -> None:
         self._before.append(thread_state.grad_enabled)
         thread_state.grad_enabled = self.enabled
-        _count_special(1)
+        if not self.enabled:
+            _count_special(1)
 
     def __exit__(self, *exc_info: object) -> None:
-        _count_special(-1)
+        if not self.enabled:
+            _count_special(-1)
         thread_state.grad_enabled = self._before.pop()
 
     def _recreate_cm(self) -> _GradMode:

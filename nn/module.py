@@ -19,9 +19,10 @@ so nothing is registered and no base constructor has to be called:
 
 from __future__ import annotations
 
+import copy
 import reprlib
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 import numpy as np
@@ -31,6 +32,7 @@ import autodiff as ad
 from nn.errors import UserError
 
 if TYPE_CHECKING:
+    from nn.memory import Memory
     from nn.summary import Summary
 
 __all__ = ["Module", "Parameter", "StateError", "call_observers", "members", "scope_name"]
@@ -244,6 +246,30 @@ the settings with which the state was saved
                     setattr(module, name, np.asarray(value).astype(dtype))
         return self
 
+    # ---------------------------------------------------------------- as an argument of transforms
+
+    def tree_flatten(self) -> tuple[dict[str, Parameter], Callable[[dict[str, Any]], Self]]:
+        """The parameters by path, and a function that makes a similar module of other ones.
+
+        So `ad.grad`, `ad.jvp` and the other transforms differentiate functions of a module, and
+        return modules with gradients in place of the parameters, frozen ones included. A copy has
+        modules, containers and buffers of its own, so a call that updates running means leaves the
+        original alone; all else, such as the settings and a generator, it has in common with it.
+
+        >>> import nn
+        >>> model = nn.Linear(2, 1)
+        >>> gradient = ad.grad(lambda model: np.sum(model(np.ones((3, 2)))))(model)
+        >>> gradient.bias
+        Parameter([3.], dtype=float32, requires_grad=True)
+        """
+        named = self.named_parameters()
+
+        def rebuild(parts: dict[str, Any]) -> Self:
+            others = {id(old): _replaced(old, parts[name]) for name, old in named}
+            return _copied(self, others)
+
+        return dict(named), rebuild
+
     # ---------------------------------------------------------------- modes
 
     def train(self, mode: bool = True) -> Self:
@@ -287,6 +313,38 @@ the settings with which the state was saved
         from nn.summary import summarize
 
         return summarize(self, inputs)
+
+    def memory(
+        self, *inputs: Any, targets: Any = None, loss: Callable[..., Any] | None = None
+    ) -> Memory:
+        """A table of the memory that a training step needs, computed from the graph.
+
+        inputs, targets: arrays with the samples along their first axes.
+        loss: a function of (outputs, targets), or of the outputs if there are no targets; by
+            default the step ends with the model's outputs.
+
+        Its `for_samples` says what other batch sizes need, its attributes give numbers. The model
+        is run in training mode without being changed; see `nn.memory` for what is counted.
+
+        >>> import nn
+        >>> model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3))
+        >>> x, labels = np.zeros((5, 4), np.float32), np.zeros(5, int)
+        >>> memory = model.memory(x, targets=labels, loss=nn.CrossEntropyLoss())
+        >>> memory
+        module              output  output bytes  parameters  gradients   kept
+        Sequential          (5, 3)          60 B         0 B        0 B    0 B
+          layers.0: Linear  (5, 8)         160 B       160 B      160 B    0 B
+          layers.1: ReLU    (5, 8)         160 B         0 B        0 B  160 B
+          layers.2: Linear  (5, 3)          60 B       108 B      108 B    0 B
+        CrossEntropyLoss    ()               4 B         0 B        0 B   60 B
+        total                                          268 B      268 B  220 B
+        batch of 5: 120 B of inputs and targets, 876 B in all, 976 B at the peak
+        >>> memory.for_samples(5000).kept
+        220000
+        """
+        from nn.memory import measure
+
+        return measure(self, inputs, loss, targets)
 
     def extra_repr(self) -> str:
         """What `repr` shows in the parentheses; by default the parameters and submodules."""
@@ -334,6 +392,42 @@ def _walk(root: Module) -> Iterator[tuple[str, Module]]:
         yield path, module
         inner = [(_join(path, key), m) for key, m in members(module) if isinstance(m, Module)]
         stack.extend(reversed(inner))
+
+
+def _replaced(old: Parameter, part: Any) -> Any:
+    """What takes the place of a parameter: a tensor or array as a parameter, or anything else."""
+    if isinstance(part, ad.Tensor):
+        return part.as_subclass(Parameter)
+    if isinstance(part, np.ndarray | np.generic):
+        return Parameter(part, requires_grad=old.requires_grad, name=old.name)
+    return part
+
+
+def _copied(value: Any, others: dict[int, Any]) -> Any:
+    """A copy of a module or a container, with what is in `others` in the place of its parts.
+
+    others: by the id of the original; copies are added to it, so that what occurs twice, or within
+        itself, does so in the copy.
+    """
+    if id(value) in others:
+        return others[id(value)]
+    if isinstance(value, Module):
+        copied = others[id(value)] = copy.copy(value)
+        attributes = {name: _copied(part, others) for name, part in vars(value).items()}
+        for name in value.buffer_names:
+            buffer = attributes.get(name, getattr(value, name, None))
+            attributes[name] = None if buffer is None else np.copy(buffer)
+        vars(copied).update(attributes)
+        return copied
+    if isinstance(value, list | dict):
+        copied = others[id(value)] = copy.copy(value)
+        for key, part in [*(value.items() if isinstance(value, dict) else enumerate(value))]:
+            copied[key] = _copied(part, others)
+        return copied
+    if isinstance(value, tuple):
+        make: Any = getattr(type(value), "_make", type(value))
+        return make([_copied(part, others) for part in value])
+    return value
 
 
 def _join(path: str, key: Any) -> str:

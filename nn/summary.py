@@ -11,7 +11,7 @@ import numpy as np
 import autodiff as ad
 from nn.module import Module, Parameter, call_observers, members, scope_name
 
-__all__ = ["Row", "Summary", "readable_bytes", "summarize"]
+__all__ = ["Recorder", "Row", "Summary", "arrays_in", "readable_bytes", "summarize", "table"]
 
 
 @dataclass
@@ -24,6 +24,7 @@ class Row:
     output_bytes: their size.
     parameters: how many numbers its own parameters have, those of submodules and those that an
         earlier row has counted left out; parameter_bytes is their size.
+    gradient_bytes: the size of the gradients of those that require one.
     """
 
     depth: int
@@ -32,6 +33,7 @@ class Row:
     output_bytes: int = 0
     parameters: int = 0
     parameter_bytes: int = 0
+    gradient_bytes: int = 0
 
 
 @dataclass
@@ -55,19 +57,20 @@ class Summary:
         ]
         header = ("module", "output", "output bytes", "parameters", "parameter bytes")
         total = ("total", "", "", f"{self.parameters:,}", readable_bytes(self.parameter_bytes))
-        table = [header, *body, total]
-        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-        return "\n".join(_line(cells, widths) for cells in table)
+        return table([header, *body, total])
 
     __repr__ = __str__
 
 
-def _line(cells: tuple[str, ...], widths: list[int]) -> str:
-    padded = [
-        cell.ljust(width) if index < 2 else cell.rjust(width)
-        for index, (cell, width) in enumerate(zip(cells, widths, strict=True))
-    ]
-    return "  ".join(padded)
+def table(rows: list[tuple[str, ...]]) -> str:
+    """Rows of text in columns: the first two are flush left, numbers follow flush right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for row in rows:
+        cells = zip(row, widths, strict=True)
+        padded = [cell.ljust(w) if i < 2 else cell.rjust(w) for i, (cell, w) in enumerate(cells)]
+        lines.append("  ".join(padded))
+    return "\n".join(lines)
 
 
 def readable_bytes(count: int) -> str:
@@ -84,7 +87,7 @@ def readable_bytes(count: int) -> str:
     return f"{count} B" if unit == "B" else f"{size:.1f} {unit}"
 
 
-class _Recorder:
+class Recorder:
     """Writes a row for every call of a module in the thread that made the recorder."""
 
     def __init__(self) -> None:
@@ -103,6 +106,7 @@ class _Recorder:
                 self._counted.add(id(member))
                 row.parameters += member.size
                 row.parameter_bytes += member.nbytes
+                row.gradient_bytes += member.nbytes if member.requires_grad else 0
         self.rows.append(row)
         self._open.append((module, row))
 
@@ -110,12 +114,12 @@ class _Recorder:
         if threading.get_ident() != self._thread:
             return
         _, row = self._open.pop()
-        arrays = _arrays(result)
+        arrays = arrays_in(result)
         row.outputs = tuple(array.shape for array in arrays)
         row.output_bytes = sum(array.nbytes for array in arrays)
 
 
-def _arrays(result: Any) -> list[Any]:
+def arrays_in(result: Any) -> list[Any]:
     """The tensors and arrays in a result, also inside containers."""
     if isinstance(result, ad.Tensor | np.ndarray | np.generic):
         return [result]
@@ -123,12 +127,12 @@ def _arrays(result: Any) -> list[Any]:
         result = result.values()
     elif not isinstance(result, list | tuple):
         return []
-    return [array for item in result for array in _arrays(item)]
+    return [array for item in result for array in arrays_in(item)]
 
 
 def summarize(model: Module, inputs: tuple[Any, ...]) -> Summary:
     """Run `model` on `inputs` and describe every call; see `Module.summary`."""
-    recorder = _Recorder()
+    recorder = Recorder()
     modes = [(module, module.training) for module in model.modules()]
     model.eval()
     call_observers.append(recorder)
