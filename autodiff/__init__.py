@@ -10,6 +10,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from autodiff import allocator as allocator
 from autodiff import domains, errors, rules
 from autodiff.checkpointing import checkpoint
 from autodiff.domains import above, below, between, integers, nonzero, positive, real
@@ -31,6 +32,7 @@ from autodiff.transforms import (
 if TYPE_CHECKING:
     from autodiff import distributions as distributions
     from autodiff import functions as functions
+    from autodiff import info as info
     from autodiff import numpy as numpy
     from autodiff import scipy as scipy
     from autodiff import testing as testing
@@ -60,6 +62,7 @@ __all__ = [
     "grad_enabled",
     "hessian",
     "hvp",
+    "info",
     "integers",
     "jacobian",
     "jvp",
@@ -94,6 +97,6 @@ def __getattr__(name: str) -> Any:
         value = getattr(import_module(_LAZY[name]), name)
         globals()[name] = value
         return value
-    if name in ("distributions", "functions", "numpy", "scipy", "testing"):
+    if name in ("distributions", "functions", "info", "numpy", "scipy", "testing"):
         return import_module(f"autodiff.{name}")
     raise AttributeError(f"module 'autodiff' has no attribute {name!r}")

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from autodiff import __version__
+from autodiff.allocator import BLOCK, PRIMED
 
 __all__ = ["FAST_KERNEL", "Blas", "advice", "blas", "has_avx512", "report"]
 
@@ -89,6 +90,8 @@ def report() -> Iterator[str]:
     yield f"BLAS      {used.name or 'unknown'} {used.version or ''}".rstrip()
     yield f"kernel    {used.kernel or 'unknown'}"
     yield f"threads   {used.threads or 'unknown'} (processors: {os.cpu_count()})"
+    blocks = f"blocks up to {BLOCK >> 20} MiB are used again" if PRIMED else "as the system has it"
+    yield f"memory    {blocks}"
     hint = advice(used, has_avx512(), os.environ.get("OPENBLAS_CORETYPE"))
     if hint:
         yield ""

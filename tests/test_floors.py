@@ -14,6 +14,7 @@ ROOT = Path(__file__).parents[1]
 
 # The floors, lowest first. A module imports from the floors below its own, never from above.
 AUTODIFF = (
+    "allocator",
     "errors",
     "shapes",
     "domains",
@@ -21,6 +22,7 @@ AUTODIFF = (
     "registry",
     "arraymembers",
     "arraymethods",
+    "conversions",
     "tensor",
     "recording",
     "primitive",
@@ -43,10 +45,12 @@ AUTODIFF = (
 )
 NN = (
     "errors",
+    "extras",
     "names",
     "random",
     "module",
     "summary",
+    "memory",
     "init",
     "functional",
     "data",
@@ -78,6 +82,7 @@ THIRD_PARTY = {
 DEFERRED = {
     ("autodiff.arraymethods", "autodiff.tensor"): "out= binds a tensor",
     ("nn.module", "nn.summary"): "Module.summary()",
+    ("nn.module", "nn.memory"): "Module.memory()",
 }
 
 

@@ -52,12 +52,12 @@ def cross_entropy(
     """
     if not isinstance(targets, ad.Tensor):
         targets = np.asarray(targets)
-    shape = np.shape(logits)
+    shape = logits.shape if isinstance(logits, ad.Tensor) else np.shape(logits)
     plain = weight is None and ignore_index is None and not label_smoothing
     if targets.shape == shape[:-1] and targets.dtype.kind in "iu" and shape:
         labels = targets.numpy() if isinstance(targets, ad.Tensor) else targets
         if plain and reduction == "mean":
-            return _mean_over_labels(logits, labels)
+            return _mean_over_labels(logits, labels, shape)
         if not 0 <= label_smoothing <= 1:
             raise ValueError(f"cross_entropy: label_smoothing is {label_smoothing}; give 0 to 1")
         scores = ad.functions.log_softmax(logits)
@@ -195,9 +195,8 @@ def kl_div(
 # ---------------------------------------------------------------- helpers
 
 
-def _mean_over_labels(logits: Any, labels: np.ndarray) -> Any:
+def _mean_over_labels(logits: Any, labels: np.ndarray, shape: tuple[int, ...]) -> Any:
     """The plain mean, as one operation."""
-    shape = np.shape(logits)
     rows = logits if len(shape) == 2 else np.reshape(logits, (labels.size, shape[-1]))
     try:
         return ad.functions.cross_entropy(rows, labels.ravel())

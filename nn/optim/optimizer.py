@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -28,11 +28,21 @@ Parameters = Iterable[ad.Tensor] | Iterable[Mapping[str, Any]]  # tensors, or gr
 Closure = Callable[[], Any]  # computes the gradients and returns the loss
 
 # A step works on pieces of this size, so that what it reads and writes again stays in the cache.
-CHUNK_BYTES = 256 * 1024
+CHUNK_BYTES = 512 * 1024
 
 
 class OptimizerStateError(UserError, ValueError):
     """A saved state that belongs to another optimizer or other parameters."""
+
+
+class _Work(NamedTuple):
+    """A parameter cut into pieces: a step does nothing but go through them."""
+
+    data: Any  # the parameter's value, as long as it is the same array
+    value: np.ndarray  # its elements in one dimension
+    copied: bool  # whether these are not the elements themselves
+    # where they are, the elements, the kept arrays' elements, and scratch of the same length
+    pieces: list[tuple[slice, np.ndarray, list[np.ndarray], np.ndarray]]
 
 
 class Optimizer:
@@ -65,6 +75,7 @@ class Optimizer:
         self.configure(settings)
         self._steps = [0] * len(self.parameters)  # taken by each parameter
         self._arrays: list[dict[str, np.ndarray]] = [{} for _ in self.parameters]
+        self._work: list[_Work | None] = [None for _ in self.parameters]
         self._scratch: dict[np.dtype, np.ndarray] = {}
         self._spare: dict[np.dtype, np.ndarray] = {}
 
@@ -123,47 +134,51 @@ class Optimizer:
             if isinstance(gradient, ad.Tensor):  # after backward(create_graph=True)
                 gradient = gradient.detach().numpy()
             self._steps[index] += 1
-            self._step(parameter, gradient, self._kept(index), self.factors(self._steps[index]))
+            self._step(index, gradient, self.factors(self._steps[index]))
 
     def zero_grad(self) -> None:
         """Forget the gradients: the next backward pass starts from nothing."""
         for parameter in self.parameters:
             parameter.grad = None
 
-    def _step(
-        self, parameter: ad.Tensor, gradient: Any, arrays: list[np.ndarray], factors: Any
-    ) -> None:
+    def _step(self, index: int, gradient: Any, factors: Any) -> None:
+        parameter = self.parameters[index]
         data = parameter.data
-        value = flat(data)
+        work = self._work[index]
+        if work is None or work.data is not data:
+            work = self._work[index] = self._prepared(index, data)
         gradient = flat(gradient)
-        scratch = self._scratch_for(value.dtype)
-        size = len(scratch)
-        if len(value) <= size:
-            self.update(value, gradient, arrays, scratch[: len(value)], factors)
-        for start in range(0, len(value) if len(value) > size else 0, size):
-            piece = slice(start, start + size)
-            part = value[piece]
-            self.update(
-                part,
-                gradient[piece],
-                [array[piece] for array in arrays],
-                scratch[: len(part)],
-                factors,
-            )
-        if not isinstance(data, np.ndarray):  # a NumPy scalar: a parameter with no dimensions
-            parameter.data = value.view(data.dtype)[0]
-            return
-        if not data.flags.c_contiguous:  # then `value` is a copy
-            data[...] = value.view(data.dtype).reshape(data.shape)
+        for piece, value, arrays, scratch in work.pieces:
+            self.update(value, gradient[piece], arrays, scratch, factors)
+        if work.copied:
+            self._work[index] = None
+            changed = work.value.view(data.dtype)
+            if not isinstance(data, np.ndarray):  # a NumPy scalar: a parameter with no dimensions
+                parameter.data = changed[0]
+                return
+            data[...] = changed.reshape(data.shape)
         parameter.data = data  # so that a backward pass that needs the old value raises
 
+    def _prepared(self, index: int, data: Any) -> _Work:
+        """The pieces in which a parameter is changed."""
+        value = flat(data)
+        arrays = [flat(array) for array in self._kept(index)]
+        scratch = self._scratch_for(value.dtype)
+        pieces = []
+        for start in range(0, max(len(value), 1), len(scratch)):
+            piece = slice(start, start + len(scratch))
+            part = value[piece]
+            kept = [array[piece] for array in arrays]
+            pieces.append((piece, part, kept, scratch[: len(part)]))
+        return _Work(data, value, not np.shares_memory(value, data), pieces)
+
     def _kept(self, index: int) -> list[np.ndarray]:
-        """The arrays that are kept for a parameter, flat."""
+        """The arrays that are kept for a parameter."""
         kept = self._arrays[index]
         if not kept:
             data = self.parameters[index].data
             kept.update({name: np.zeros(data.shape, data.dtype) for name in self.array_names})
-        return [flat(array) for array in kept.values()]
+        return list(kept.values())
 
     def _scratch_for(self, dtype: np.dtype) -> np.ndarray:
         if dtype not in self._scratch:
@@ -248,6 +263,7 @@ class Optimizer:
             self.configure(before[0])
             raise
         self._steps, self._arrays = steps, arrays
+        self._work = [None for _ in self.parameters]
 
     def _all_loaded(
         self, steps: list[int], saved: Mapping[str, Any]
