@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import math
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -16,8 +17,18 @@ from typing import Any, NoReturn
 
 import autodiff as ad
 from nn.commands.evaluate import evaluate
+from nn.commands.kernel import KERNELS, restart_if_faster
 from nn.commands.predict import predict
-from nn.commands.settings import EPOCHS, HIDDEN, RATES, SCALES, UsageError, parse_layers
+from nn.commands.preparing import AUGMENTATIONS, SCALES
+from nn.commands.presets import MODELS, PRESETS
+from nn.commands.settings import (
+    KEPT,
+    UsageError,
+    parse_augmentations,
+    parse_channels,
+    parse_layers,
+)
+from nn.commands.tables import table
 from nn.commands.threads import DEFAULT as DEFAULT_THREADS
 from nn.commands.threads import blas_threads
 from nn.commands.train import Interrupted, train
@@ -29,15 +40,25 @@ from nn.optim import OPTIMIZERS
 from nn.training.schedules import SCHEDULES
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line `argv`, by default that of the process; returns the exit status."""
+def main(argv: Sequence[str] | None = None, *, own_process: bool = False) -> int:
+    """Run the command line `argv`, by default that of the process; returns the exit status.
+
+    own_process: this process is for this command alone, which may start it again (`nn.commands.
+        kernel`).
+    """
     arguments = sys.argv[1:] if argv is None else list(argv)
     status, message = 1, ""
     try:
         parsed = _parse(arguments)
+        if own_process and getattr(parsed, "blas_kernel", "default") == "auto":
+            restart_if_faster()
         with blas_threads(getattr(parsed, "threads", None)):
             parsed.run_command(parsed)
+        sys.stdout.flush()
         return 0
+    except BrokenPipeError:  # who reads the output, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + 13  # as a shell reports SIGPIPE
     except UsageError as error:
         caught, status, message = error, 2, str(error)
     except (KeyboardInterrupt, Interrupted) as error:
@@ -85,9 +106,14 @@ def _make_parser() -> tuple[_Parser, dict[str, _Parser]]:
     for name, run, add_flags, purpose in (
         ("train", train, _add_train_flags, "train a network on a data set of images"),
         ("evaluate", evaluate, _add_evaluate_flags, "measure a trained network on test images"),
-        ("predict", predict, _add_predict_flags, "recognise what is in image files"),
+        ("predict", predict, _add_predict_flags, "recognise what is in images"),
     ):
-        command = commands.add_parser(name, help=purpose, description=purpose.capitalize() + ".")
+        command = commands.add_parser(
+            name,
+            help=purpose,
+            description=purpose.capitalize() + ".",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
         command.set_defaults(run_command=run)
         add_flags(command)
         add = _adder(command)
@@ -100,24 +126,50 @@ def _make_parser() -> tuple[_Parser, dict[str, _Parser]]:
 
 
 def _add_train_flags(parser: argparse.ArgumentParser) -> None:
-    rates = ", ".join(f"{name} {rate:g}" for name, rate in RATES.items())
-    epochs = ", ".join(f"{name} {number}" for name, number in EPOCHS.items())
-    hidden = "-".join(map(str, HIDDEN))
+    parser.epilog = _presets()
     add = _adder(parser)
     add("--dataset NAME", _name(DATASETS, "data set"), "mnist; digits where MNIST is not found")
-    add("--layers SIZES", _value(parse_layers), f"{hidden} hidden units", "as in 784-512-64-10")
+    add("--model NAME", _name(MODELS, "model"), "mlp")
+    add("--layers SIZES", _value(parse_layers), _BELOW, "of an mlp, as in 784-512-64-10")
+    add("--channels SIZES", _value(parse_channels), _BELOW, "of a cnn's blocks, as in 16-32-64")
     add("--activation NAME", _name(ACTIVATIONS, "activation"), "relu")
-    add("--optimizer NAME", _name(OPTIMIZERS, "optimizer"), "adam")
-    add("--lr RATE", _number(0, math.inf, open_below=True), rates, "the learning rate")
+    add("--optimizer NAME", _name(OPTIMIZERS, "optimizer"), _BELOW)
+    add("--lr RATE", _number(0, math.inf, open_below=True), _BELOW, "the learning rate")
     add("--schedule NAME", _name(SCHEDULES, "schedule"), "cosine", "how the rate changes")
-    add("--batch-size N", _whole(1), "128", "images per step")
-    add("--epochs N", _whole(1), epochs, "rounds through the training images")
-    add("--dropout P", _number(0, 1), "0.2", "probability with which a hidden unit is dropped")
+    add("--weight-decay RATE", _number(0, math.inf), _BELOW, "how fast weights shrink")
+    add("--batch-size N", _whole(1), _BELOW, "images per step")
+    add("--epochs N", _whole(1), _BELOW, "rounds through the training images")
+    add("--dropout P", _number(0, 1), _BELOW, "probability with which a unit is dropped")
+    add("--augment NAMES", _augmentations(), _BELOW, "how images are changed in every epoch")
+    parser.add_argument(
+        "--no-augment", dest="augment", action="store_const", const=(), help="show them as they are"
+    )
+    add("--scale NAME", _name(SCALES, "scale"), _BELOW, "pixels")
     add("--validation PART", _held_out, "0.1", "a share, or a number, of the images to hold out")
-    add("--scale NAME", _name(SCALES, "scale"), "unit", "pixels")
+    add("--keep WHICH", _name(KEPT, "choice"), "last", "weights")
     add("--seed N", _whole(0), "0", "where random numbers start")
     add("--out FOLDER", Path, "the next free runs/DATASET-NUMBER", "new or empty")
     add("--resume RUN", Path, "", "continue this run with its settings; --epochs may be raised")
+    add("--blas-kernel NAME", _name(KERNELS, "choice"), "auto", "for matrix products")
+    parser.set_defaults(blas_kernel="auto")
+
+
+_BELOW = "see below"  # the default depends on the data set and the model
+
+
+def _presets() -> str:
+    """The table of defaults that depend on the data set and the model."""
+    rows = [("data set", "model", "sizes", "epochs", "optimizer, lr", "decay", "dropout", "scale",
+             "augmentation")]  # fmt: skip
+    for (dataset, model), p in PRESETS.items():
+        rows.append((
+            dataset, model, "-".join(map(str, p.sizes)), str(p.epochs), f"{p.optimizer} {p.lr:g}",
+            f"{p.weight_decay:g}", f"{p.dropout:g}", p.scale, ",".join(p.augment) or "none",
+        ))  # fmt: skip
+    return (
+        "Defaults by data set and model (sizes: hidden units of the mlp's layers, channels of the "
+        f"cnn's blocks):\n\n{table(rows, '<<<><>><<')}"
+    )
 
 
 def _adder(parser: argparse.ArgumentParser) -> Callable[..., None]:
@@ -139,8 +191,17 @@ def _add_evaluate_flags(parser: argparse.ArgumentParser) -> None:
 
 def _add_predict_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", type=Path, metavar="RUN", help="a run folder")
-    parser.add_argument("images", type=Path, nargs="+", metavar="IMAGE", help="an image file")
-    parser.add_argument("--json", action="store_true", default=False, help="print JSON")
+    parser.add_argument(
+        "paths",
+        type=Path,
+        nargs="+",
+        metavar="PATH",
+        help="an image file (of any size), a folder of them, or a .npy file with images of the "
+        "network's size: (n, height, width) or (n, channels, height, width), 0 to 1 or 0 to 255",
+    )
+    parser.add_argument(
+        "--json", action="store_true", default=False, help="print JSON, with all probabilities"
+    )
 
 
 def _value(parse: Callable[[str], Any]) -> Callable[[str], Any]:
@@ -167,6 +228,13 @@ def _name(table: Mapping[str, Any], kind: str) -> Callable[[str], str]:
         f"{name} ({meaning})" if isinstance(meaning, str) else name
         for name, meaning in table.items()
     )
+    return convert
+
+
+def _augmentations() -> Callable[[str], tuple[str, ...]]:
+    convert = _value(parse_augmentations)
+    known = ", ".join(f"{name} ({meaning})" for name, meaning in AUGMENTATIONS.items())
+    convert.names = f"none, or some of {known}"  # type: ignore[attr-defined]
     return convert
 
 

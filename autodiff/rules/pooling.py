@@ -18,7 +18,7 @@ import numpy as np
 from autodiff.domains import Call, Draw, cases
 from autodiff.errors import ShapeError
 from autodiff.primitive import primitive
-from autodiff.rules.windows import Axes, out_size, overlap, paddings, per_axis
+from autodiff.rules.windows import Axes, out_size, overlap, paddings, per_axis, window_text
 
 __all__ = ["adaptive_avg_pool", "adaptive_max_pool", "avg_pool", "max_pool"]
 
@@ -37,6 +37,9 @@ class Windows:
     stride: Axes
     padding: Axes
     dilation: Axes
+
+    def __str__(self) -> str:
+        return window_text(self.window, self.stride, self.padding, self.dilation)
 
     def along(self, axis: int) -> list[tuple[slice, slice]]:
         """For each element of the window along an axis: which places see it, and where it is."""

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from autodiff.rules.windows import Axes, overlap
+from autodiff.rules.windows import Axes, overlap, window_text
 
 __all__ = ["Geometry", "blocks_to_join", "join", "joined", "unfolded"]
 
@@ -38,6 +38,9 @@ class Geometry:
     padding: Axes  # before the first place; negative if the image begins further left
     dilation: Axes
     groups: int = 1  # channels of different groups do not meet
+
+    def __str__(self) -> str:
+        return window_text(self.window, self.stride, self.padding, self.dilation)
 
 
 def unfolded(x: Any, geometry: Geometry, dtype: Any) -> Iterator[tuple[slice, list[Any]]]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from autodiff.errors import ShapeError
 
-__all__ = ["Axes", "Padding", "out_size", "overlap", "paddings", "per_axis"]
+__all__ = ["Axes", "Padding", "out_size", "overlap", "paddings", "per_axis", "window_text"]
 
 Axes = tuple[int, ...]  # one number for each spatial axis
 Padding = Any  # "valid", "same", a number, one for each axis, or one pair for each axis
@@ -71,6 +71,24 @@ def paddings(
         return tuple(zip(before, after, strict=True))
     sides = per_axis(function, "padding", padding, len(window), 0)
     return tuple((side, side) for side in sides)
+
+
+def window_text(window: Axes, stride: Axes, padding: Axes, dilation: Axes) -> str:
+    """How a window moves, in short: what is not 1, or 0 for the padding, is said.
+
+    >>> window_text((3, 3), (2, 2), (1, 1), (1, 1)), window_text((3, 5), (1, 1), (0, 2), (1, 1))
+    ('3x3, stride 2, padding 1', '3x5, padding 0x2')
+    """
+    parts = ["x".join(map(str, window))]
+    for name, numbers, usual in (
+        ("stride", stride, 1),
+        ("padding", padding, 0),
+        ("dilation", dilation, 1),
+    ):
+        if set(numbers) != {usual}:
+            same = len(set(numbers)) == 1
+            parts.append(f"{name} {numbers[0] if same else 'x'.join(map(str, numbers))}")
+    return ", ".join(parts)
 
 
 def out_size(

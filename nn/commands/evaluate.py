@@ -8,11 +8,10 @@ from argparse import Namespace
 import numpy as np
 
 import nn
+from nn.commands.measuring import measure
+from nn.commands.preparing import prepared
 from nn.commands.runs import Run
-from nn.functional import softmax
-from nn.training.evaluation import evaluate as measure
-from nn.training.evaluation import predict
-from nn.training.metrics import METRICS
+from nn.commands.tables import table
 
 
 def evaluate(arguments: Namespace) -> None:
@@ -20,33 +19,29 @@ def evaluate(arguments: Namespace) -> None:
     run = Run.open(arguments.run)
     model = run.load_model()
     _, test = nn.data.load(run.settings.dataset)
-    test = run.scaling.apply(test)
-    loader = nn.data.DataLoader(test, batch_size=500)
-    measured = measure(model, nn.CrossEntropyLoss(), loader, {"accuracy": METRICS["accuracy"]})
-    predicted = softmax(predict(model, test.inputs)).argmax(axis=1)
-    right = {
-        name: int(np.count_nonzero(predicted[test.targets == index] == index))
-        for index, name in enumerate(run.classes)
-    }
+    measured = measure(model, prepared(test, run.scaling, run.settings.model))
+    predicted = measured.probabilities.argmax(axis=1)
     counts = np.bincount(test.targets, minlength=len(run.classes)).tolist()
+    right = np.bincount(test.targets[predicted == test.targets], minlength=len(counts)).tolist()
     if arguments.json:
         report = {
             "run": str(run.folder),
             "dataset": run.settings.dataset,
-            "test_accuracy": measured["accuracy"],
-            "test_loss": measured["loss"],
+            "test_accuracy": measured.accuracy,
+            "test_loss": measured.loss,
             "images": len(test),
             "class_accuracy": {
-                name: right[name] / n for name, n in zip(run.classes, counts, strict=True) if n
+                name: k / n for name, k, n in zip(run.classes, right, counts, strict=True) if n
             },
         }
-        print(json.dumps(report, indent=2))
+        print(json.dumps(report, indent=2, ensure_ascii=False))
         return
     print(test.source)
     print(
-        f"test accuracy {measured['accuracy']:.2%}, test loss {measured['loss']:.4f}: "
-        f"{len(test) - sum(right.values()):,} of {len(test):,} images are wrong"
+        f"test accuracy {measured.accuracy:.2%}, test loss {measured.loss:.4f}: "
+        f"{len(test) - sum(right):,} of {len(test):,} images are wrong"
     )
-    print("class  right      of")
-    for name, n in zip(run.classes, counts, strict=True):
-        print(f"{name:>5}{right[name]:>7,}{n:>8,}")
+    rows = [("class", "right", "of")]
+    for name, k, n in zip(run.classes, right, counts, strict=True):
+        rows.append((name, f"{k:,}", f"{n:,}"))
+    print(table(rows, ">>>"))

@@ -10,13 +10,15 @@ from typing import Any
 
 import nn
 from nn.commands.images import drawing_size
-from nn.commands.settings import Scaling, Settings, UsageError
+from nn.commands.preparing import ImageShape, image_shape, pixels
+from nn.commands.settings import Settings, UsageError
 from nn.data import Dataset
+from nn.data.transforms import Standardize
 from nn.errors import UserError
 from nn.training.checkpoints import load_checkpoint, restore
 from nn.training.files import SaveError, write_json
 
-FORMAT = 1  # of config.json
+FORMAT = 2  # of config.json
 
 
 class RunError(UserError, ValueError):
@@ -29,21 +31,22 @@ class Run:
 
     folder: Path
     settings: Settings
-    scaling: Scaling
+    scaling: Standardize  # of pixels from 0 to 1
     classes: tuple[str, ...]
-    image_shape: tuple[int, ...]
-    drawing: int  # how long what is drawn on an image is, in pixels; see `drawing_size`
+    image_shape: ImageShape
+    drawing: int  # how long what is drawn on a grey image is, in pixels; see `drawing_size`
 
     @classmethod
-    def create(cls, out: Path | None, settings: Settings, scaling: Scaling, data: Dataset) -> Run:
+    def create(
+        cls, out: Path | None, settings: Settings, scaling: Standardize, data: Dataset
+    ) -> Run:
         """Make the folder, by default the next free one of `runs/<dataset>-<number>`.
 
         Raises UsageError if `out` is there already and not empty.
         """
-        assert data.image_shape is not None, "image data sets have one"
         folder = _make_next(Path("runs"), settings.dataset) if out is None else _make(out)
-        drawing = drawing_size(data.inputs[:1000].reshape(-1, *data.image_shape))
-        run = cls(folder, settings, scaling, data.classes, data.image_shape, drawing)
+        drawing = drawing_size(pixels(data)(data.inputs[:1000]).mean(axis=1))
+        run = cls(folder, settings, scaling, data.classes, image_shape(data), drawing)
         run.write_config()
         return run
 
@@ -59,13 +62,17 @@ class Run:
         try:
             config = json.loads(path.read_text(encoding="utf-8"))
             if config["format"] != FORMAT:
-                raise ValueError(f"its format is {config['format']}, not {FORMAT}")
+                raise RunError(
+                    f"{path}: its format is {config['format']}, but this version reads {FORMAT}; "
+                    "train again, or use the version that wrote it"
+                )
+            channels, height, width = map(int, config["image_shape"])
             return cls(
                 folder,
                 Settings.from_json(config["settings"]),
-                Scaling(**config["scaling"]),
+                Standardize(**config["scaling"]),
                 tuple(config["classes"]),
-                tuple(config["image_shape"]),
+                (channels, height, width),
                 int(config["drawing"]),
             )
         except FileNotFoundError as error:
@@ -73,6 +80,8 @@ class Run:
                 f"{folder}: not a run folder, since it has no config.json; give a folder that "
                 "python -m nn train wrote"
             ) from error
+        except RunError:
+            raise
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise RunError(
                 f"{path}: damaged ({type(error).__name__}: {error}); train again, or give another "
@@ -81,10 +90,11 @@ class Run:
 
     def write_config(self) -> None:
         """Write config.json: all that is needed to build the network and to feed it."""
+        scaling = self.scaling.state_dict()
         config: dict[str, Any] = {
             "format": FORMAT,
             "settings": asdict(self.settings),
-            "scaling": asdict(self.scaling),
+            "scaling": {name: array.tolist() for name, array in scaling.items()},
             "classes": self.classes,
             "image_shape": self.image_shape,
             "drawing": self.drawing,
@@ -101,7 +111,12 @@ class Run:
         """The training state after the latest epoch."""
         return self.folder / "last.safetensors"
 
-    def load_model(self) -> nn.MLP:
+    @property
+    def best(self) -> Path:
+        """The training state after the epoch with the lowest validation loss."""
+        return self.folder / "best.safetensors"
+
+    def load_model(self) -> nn.Sequential:
         """The trained network; raises RunError or CheckpointError if there is none."""
         if not self.weights.exists():
             raise RunError(
@@ -109,7 +124,7 @@ class Run:
                 f"python -m nn train --resume {self.folder}"
             )
         try:
-            model = self.settings.make_model()
+            model = self.settings.make_model(self.image_shape, len(self.classes))
         except (ValueError, TypeError) as error:
             raise RunError(f"{self.folder / 'config.json'}: {error}") from error
         restore(model, load_checkpoint(self.weights), self.weights)

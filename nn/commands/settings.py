@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import numpy as np
 
 import nn
+from nn.commands.preparing import AUGMENTATIONS, SCALES, ImageShape, image_shape
+from nn.commands.presets import MODELS, Preset, preset
 from nn.data import Dataset
 from nn.errors import UserError
 from nn.layers.activations import ACTIVATIONS
+from nn.layers.activations import activation as make_activation
 from nn.names import look_up
 from nn.optim import OPTIMIZERS, Optimizer
 from nn.training.schedules import SCHEDULES
 
-HIDDEN = (512, 64)  # units of the hidden layers, where --layers is not given
-EPOCHS = {"mnist": 12, "digits": 40}  # where --epochs is not given
-RATES = {"sgd": 0.1, "adam": 2e-3, "adamw": 2e-3}  # where --lr is not given
-SCALES = {"unit": "0 to 1", "raw": "0 to 255", "standard": "mean 0 and deviation 1"}
+# Where the optimizer is not that of the preset, its rate and weight decay are these.
+RATES = {"sgd": 0.1, "adam": 2e-3, "adamw": 2e-3}  # others: 1e-3
+WEIGHT_DECAY = {"adamw": 0.01}  # others: 0
+KEPT = {"last": "those after the last epoch", "best": "those with the lowest validation loss"}
 
 
 class UsageError(UserError, ValueError):
@@ -28,116 +31,157 @@ class UsageError(UserError, ValueError):
 
 @dataclass(frozen=True)
 class Settings:
-    """The flags of `python -m nn train`. None: the default depends on the other settings."""
+    """The flags of `python -m nn train`, all of them decided."""
 
+    optimizer: str
+    lr: float
+    weight_decay: float
+    batch_size: int
+    epochs: int
+    dropout: float
+    scale: str
+    augment: tuple[str, ...]
     dataset: str = "mnist"
-    layers: tuple[int, ...] | None = None  # inputs, hidden units, ..., classes
+    model: str = "mlp"
+    layers: tuple[int, ...] = ()  # of an mlp: inputs, hidden units, ..., classes
+    channels: tuple[int, ...] = ()  # of the blocks of a cnn
     activation: str = "relu"
-    optimizer: str = "adam"
-    lr: float | None = None
     schedule: str = "cosine"
-    batch_size: int = 128
-    epochs: int | None = None
-    dropout: float = 0.2
     validation: float = 0.1  # a share of the training images below 1, otherwise a number of them
-    scale: str = "unit"
+    keep: str = "last"  # which weights
     seed: int = 0
 
-    def complete(self, data: Dataset) -> Settings:
-        """With every None replaced, after a check that the layers fit the data.
+    @classmethod
+    def choose(cls, given: Mapping[str, Any], data: Dataset) -> Settings:
+        """Those given, and for the rest the preset; raises UsageError if they do not fit the data.
 
-        >>> Settings(dataset="digits").complete(nn.data.digits()).layers
+        >>> Settings.choose({"dataset": "digits"}, nn.data.digits()).layers
         (64, 512, 64, 10)
         """
-        inputs, classes = int(np.prod(data.inputs.shape[1:])), len(data.classes)
-        layers = self.layers or (inputs, *HIDDEN, classes)
-        fitting = "-".join(map(str, (inputs, *layers[1:-1], classes)))
-        if layers[0] != inputs:
-            raise UsageError(
-                f"--layers begins with {layers[0]}, but an image of {data.name} has {inputs} "
-                f"pixels; write --layers {fitting}"
-            )
-        if layers[-1] != classes:
-            raise UsageError(
-                f"--layers ends with {layers[-1]}, but {data.name} has {classes} classes; "
-                f"write --layers {fitting}"
-            )
-        return replace(
-            self,
-            layers=layers,
-            lr=RATES.get(self.optimizer, 1e-3) if self.lr is None else self.lr,
-            epochs=EPOCHS.get(self.dataset, 10) if self.epochs is None else self.epochs,
-        )
+        model = given.get("model", "mlp")
+        standard = preset(data.name, model)
+        settings = {k: v for k, v in asdict(standard).items() if k != "sizes"}
+        name = given.get("optimizer", standard.optimizer)
+        if name != standard.optimizer:
+            settings["lr"] = RATES.get(name, 1e-3)
+            settings["weight_decay"] = WEIGHT_DECAY.get(name, 0.0)
+        settings |= {**given, "dataset": data.name, "model": model}
+        sizes = _layers if model == "mlp" else _channels
+        return cls(**settings | sizes(given, data, standard))
 
     def split(self, data: Dataset, rng: np.random.Generator) -> tuple[Dataset, Dataset | None]:
-        """The images to train on, and those held out for validation, if any."""
+        """The images to train on, and those held out for validation, if any.
+
+        Copies of an image are always in the same part, and every class has its share in both.
+        """
         held = round(self.validation * len(data)) if self.validation < 1 else int(self.validation)
         if held >= len(data):
             raise UsageError(
                 f"--validation {held} leaves none of the {len(data)} training images of "
                 f"{data.name}; write a smaller number"
             )
-        train, validation = data.split(len(data) - held, held, rng=rng)
-        return train, validation if held else None
+        if held == 0:
+            return data, None
+        copies = nn.data.duplicates(data.inputs)
+        train, validation = data.split(
+            len(data) - held, held, rng=rng, groups=copies, stratify=True
+        )
+        return train, validation
 
-    def make_model(self, rng: np.random.Generator | None = None) -> nn.MLP:
+    def make_model(
+        self, shape: ImageShape, classes: int, rng: np.random.Generator | None = None
+    ) -> nn.Sequential:
         """The network; its initial weights and its dropout are drawn from `rng`."""
-        assert self.layers is not None, "complete() has been called"
-        return nn.MLP(self.layers, activation=self.activation, dropout=self.dropout, rng=rng)
+        if self.model == "mlp":
+            return nn.MLP(self.layers, activation=self.activation, dropout=self.dropout, rng=rng)
+        return self._make_cnn(shape, classes, rng)
+
+    def _make_cnn(
+        self, shape: ImageShape, classes: int, rng: np.random.Generator | None
+    ) -> nn.Sequential:
+        """Blocks that halve the images, then one linear layer."""
+        inputs, height, width = shape
+        layers: list[nn.Module] = []
+        for outputs in self.channels:
+            layers += [
+                nn.Conv2d(inputs, outputs, 3, padding=1, bias=False, rng=rng),
+                nn.BatchNorm2d(outputs),  # its bias makes that of the convolution needless
+                make_activation(self.activation),
+                nn.MaxPool2d(2),
+            ]
+            inputs, height, width = outputs, height // 2, width // 2
+        layers.append(nn.Flatten())
+        if self.dropout:
+            layers.append(nn.Dropout(self.dropout, rng=rng))
+        layers.append(nn.Linear(inputs * height * width, classes, rng=rng))
+        return nn.Sequential(*layers)
 
     def make_optimizer(self, model: nn.Module) -> Optimizer:
         """The optimizer of the network's parameters."""
-        assert self.lr is not None, "complete() has been called"
-        return OPTIMIZERS[self.optimizer](model.parameters(), lr=self.lr)
+        make: Any = OPTIMIZERS[self.optimizer]
+        return make(model.parameters(), lr=self.lr, weight_decay=self.weight_decay)
+
+    def describe_model(self) -> str:
+        """The architecture in a few words."""
+        sizes = "-".join(map(str, self.layers or self.channels))
+        return f"{sizes}{' channels' if self.channels else ''} with {self.activation}"
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Settings:
         """The settings in a config file; raises UserError if there is something wrong with one."""
-        settings = cls(**{**data, "layers": tuple(data["layers"])})
-        look_up(ACTIVATIONS, settings.activation, "activation")
-        look_up(OPTIMIZERS, settings.optimizer, "optimizer")
-        look_up(SCHEDULES, settings.schedule, "schedule")
+        lists = {name: tuple(data[name]) for name in ("layers", "channels", "augment")}
+        settings = cls(**{**data, **lists})
+        for field, table in _NAMED.items():
+            look_up(table, getattr(settings, field), field)
+        for name in settings.augment:
+            look_up(AUGMENTATIONS, name, "augmentation")
         return settings
 
 
-@dataclass(frozen=True)
-class Scaling:
-    """How pixels from 0 to 1 are scaled for the network: (pixel - shift) * factor."""
+_NAMED: dict[str, Mapping[str, Any]] = {
+    "model": MODELS,
+    "activation": ACTIVATIONS,
+    "optimizer": OPTIMIZERS,
+    "schedule": SCHEDULES,
+    "scale": SCALES,
+    "keep": KEPT,
+}
+FIELDS = frozenset(field.name for field in fields(Settings))
 
-    shift: float = 0.0
-    factor: float = 1.0
 
-    @classmethod
-    def fit(cls, kind: str, inputs: np.ndarray) -> Scaling:
-        """The scaling of that name: "unit" leaves 0 to 1, "raw" gives 0 to 255, and "standard"
-        gives the training inputs a mean of 0 and a standard deviation of 1, over all pixels.
-
-        >>> Scaling.fit("standard", np.array([[0.0, 1.0]]))
-        Scaling(shift=0.5, factor=2.0)
-        """
-        if kind == "raw":
-            return cls(factor=255.0)
-        if kind == "standard":
-            deviation = float(inputs.std(dtype=np.float64))
-            return cls(float(inputs.mean(dtype=np.float64)), 1 / deviation if deviation else 1.0)
-        return cls()
-
-    def __call__(self, inputs: np.ndarray) -> np.ndarray:
-        """The scaled inputs, of the same shape and dtype."""
-        if self == Scaling():
-            return inputs
-        return (inputs - inputs.dtype.type(self.shift)) * inputs.dtype.type(self.factor)
-
-    def apply(self, data: Dataset) -> Dataset:
-        """A data set with scaled inputs."""
-        return Dataset(
-            self(data.inputs),
-            data.targets,
-            name=data.name,
-            classes=data.classes,
-            image_shape=data.image_shape,
-            source=data.source,
+def _layers(given: Mapping[str, Any], data: Dataset, standard: Preset) -> dict[str, Any]:
+    """The layers of an mlp: from pixels to classes."""
+    if "channels" in given:
+        raise UsageError("--channels are those of a cnn; write --model cnn too, or --layers")
+    inputs, classes = int(np.prod(data.inputs.shape[1:])), len(data.classes)
+    layers = given.get("layers", (inputs, *standard.sizes, classes))
+    fitting = "-".join(map(str, (inputs, *layers[1:-1], classes)))
+    if layers[0] != inputs:
+        raise UsageError(
+            f"--layers begins with {layers[0]}, but an image of {data.name} has {inputs} "
+            f"{'pixels' if image_shape(data)[0] == 1 else 'values'}; write --layers {fitting}"
         )
+    if layers[-1] != classes:
+        raise UsageError(
+            f"--layers ends with {layers[-1]}, but {data.name} has {classes} classes; "
+            f"write --layers {fitting}"
+        )
+    return {"layers": layers}
+
+
+def _channels(given: Mapping[str, Any], data: Dataset, standard: Preset) -> dict[str, Any]:
+    """The channels of a cnn, whose blocks each halve the image."""
+    if "layers" in given:
+        raise UsageError("--layers are those of an mlp; leave out --model cnn, or write --channels")
+    channels = given.get("channels", standard.sizes)
+    _, height, width = image_shape(data)
+    most = min(height, width).bit_length() - 1
+    if len(channels) > most:
+        raise UsageError(
+            f"--channels has {len(channels)} blocks, but an image of {width} x {height} pixels can "
+            f"only be halved {most} times; write --channels {'-'.join(map(str, channels[:most]))}"
+        )
+    return {"channels": channels}
 
 
 def parse_layers(text: str) -> tuple[int, ...]:
@@ -146,13 +190,45 @@ def parse_layers(text: str) -> tuple[int, ...]:
     >>> parse_layers("784-512-64-10"), parse_layers("784,10")
     ((784, 512, 64, 10), (784, 10))
     """
-    try:
-        sizes: Sequence[int] = [int(size) for size in text.replace(",", "-").split("-")]
-    except ValueError:
-        sizes = ()
-    if len(sizes) < 2 or min(sizes) < 1:
+    sizes = _whole_numbers(text)
+    if len(sizes) < 2:
         raise UsageError(
             f"{text!r} is no list of layer sizes; write pixels, hidden units and classes, "
             "such as 784-512-64-10"
         )
-    return tuple(sizes)
+    return sizes
+
+
+def parse_channels(text: str) -> tuple[int, ...]:
+    """The channels of each block from the command line.
+
+    >>> parse_channels("16-32-64")
+    (16, 32, 64)
+    """
+    sizes = _whole_numbers(text)
+    if not sizes:
+        raise UsageError(
+            f"{text!r} is no list of channels; write those of each block, such as 16-32-64"
+        )
+    return sizes
+
+
+def parse_augmentations(text: str) -> tuple[str, ...]:
+    """Names of augmentations from the command line, or "none".
+
+    >>> parse_augmentations("shift,rotate"), parse_augmentations("none")
+    (('shift', 'rotate'), ())
+    """
+    names = () if text == "none" else tuple(text.split(","))
+    for name in names:
+        look_up(AUGMENTATIONS, name, "augmentation")
+    return names
+
+
+def _whole_numbers(text: str) -> tuple[int, ...]:
+    """Numbers of at least 1 between hyphens or commas; none of them if one is something else."""
+    try:
+        sizes: Sequence[int] = [int(size) for size in text.replace(",", "-").split("-")]
+    except ValueError:
+        return ()
+    return tuple(sizes) if min(sizes) >= 1 else ()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import platform
 import sys
 from argparse import Namespace
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -13,20 +15,31 @@ import numpy as np
 
 import autodiff as ad
 import nn
+from nn.commands.measuring import Measurement, measure
+from nn.commands.preparing import (
+    SCALES,
+    augmentation,
+    fit_scaling,
+    image_shape,
+    network_input,
+    pixels,
+    prepared,
+)
 from nn.commands.runs import Run
-from nn.commands.settings import Scaling, Settings, UsageError
-from nn.data import Dataset
+from nn.commands.settings import FIELDS, Settings, UsageError
+from nn.data import DataLoader, Dataset
+from nn.data.transforms import Compose
 from nn.errors import DataNotFoundError, UserError
-from nn.functional import softmax
+from nn.extras import needs
 from nn.training.callbacks import Checkpoint
-from nn.training.checkpoints import save_checkpoint
-from nn.training.extras import needs
+from nn.training.checkpoints import load_checkpoint, restore, save_checkpoint
 from nn.training.files import write_json
 from nn.training.history import Epoch, History, show
 from nn.training.schedules import SCHEDULES
 from nn.training.trainer import Trainer
 
 TRACED_IMAGES = 64  # the batch of the step that graph.svg shows
+PREFETCHED = 2  # batches that are augmented in advance, on another processor
 
 
 class Interrupted(UserError):
@@ -36,26 +49,25 @@ class Interrupted(UserError):
 def train(arguments: Namespace) -> None:
     """Train a network as the command line says, and write its run folder."""
     # the parser leaves out what is not on the command line
-    given = {name: value for name, value in vars(arguments).items() if name in _SETTINGS}
+    given = {name: value for name, value in vars(arguments).items() if name in FIELDS}
     resumed = Run.open(arguments.resume) if "resume" in arguments else None
     if resumed is None:
-        settings = Settings(**given)
-        data, test, settings = _load(settings, explicit="dataset" in given)
+        data, test = _load(given)
+        settings = Settings.choose(given, data)
     else:
         _check_resumed(arguments, given)
         settings = replace(resumed.settings, **given)
         data, test = nn.data.load(settings.dataset)
-    settings = settings.complete(data)
     print(data.source)
     data.check_finite()
     test.check_finite()
 
     rng = np.random.default_rng(settings.seed)
     part, validation = settings.split(data, rng)
-    scaling = Scaling.fit(settings.scale, part.inputs) if resumed is None else resumed.scaling
-    part, test = scaling.apply(part), scaling.apply(test)
-    validation = scaling.apply(validation) if validation else None
-    model = settings.make_model(rng)
+    if settings.keep == "best" and validation is None:
+        raise UsageError("--keep best needs images to choose by; write a larger --validation")
+    scaling = fit_scaling(settings.scale, part) if resumed is None else resumed.scaling
+    model = settings.make_model(image_shape(data), len(data.classes), rng)
     if resumed is None:
         run = Run.create(getattr(arguments, "out", None), settings, scaling, data)
     else:
@@ -73,31 +85,30 @@ def train(arguments: Namespace) -> None:
         schedule=None if settings.schedule == "constant" else SCHEDULES[settings.schedule],
         rng=rng,
     )
-    history = _fit(trainer, run, part, validation, resumed=resumed is not None)
-    measured = trainer.evaluate(test)
+    history = _fit(trainer, run, part, validation, rng, resumed=resumed is not None)
+    kept = _keep(run, model, history)
+    measured = measure(model, prepared(test, scaling, settings.model))
     save_checkpoint(run.weights, model.state_dict())
-    write_json(run.folder / "metrics.json", _report(run, data, measured, history))
-    _draw_results(run, trainer, test, measured)
-    said = ", ".join(show(name, value) for name, value in reversed(measured.items()))
-    print(f"test {said}, on {len(test):,} images the network has not seen")
+    write_json(run.folder / "metrics.json", _report(run, data, measured, history, kept))
+    _draw_results(run, history, test, measured)
+    said = f"{show('accuracy', measured.accuracy)}, {show('loss', measured.loss)}"
+    print(
+        f"test {said}, on {len(test):,} images the network has not seen (weights of epoch {kept})"
+    )
     print(f"{history.seconds:.1f} s of training, {history.samples_per_second:,.0f} images/s")
     print(f"written to {run.folder}: {', '.join(sorted(p.name for p in run.folder.iterdir()))}")
 
 
-_SETTINGS = frozenset(Settings.__dataclass_fields__)
-
-
-def _load(settings: Settings, *, explicit: bool) -> tuple[Dataset, Dataset, Settings]:
+def _load(given: Mapping[str, Any]) -> tuple[Dataset, Dataset]:
     """The data to train on and to test on; digits if nobody asked for MNIST and it is nowhere."""
     try:
-        return *nn.data.load(settings.dataset), settings
+        return nn.data.load(given.get("dataset", "mnist"))
     except DataNotFoundError as error:
-        if explicit:
+        if "dataset" in given:
             raise
-        settings = replace(settings, dataset="digits")
         data, test = nn.data.load("digits")
         print(f"{error}. Until then, scikit-learn's digits (8 x 8 pixels) are used instead.")
-        return data, test, settings
+        return data, test
 
 
 def _check_resumed(arguments: Namespace, given: dict[str, Any]) -> None:
@@ -109,21 +120,23 @@ def _check_resumed(arguments: Namespace, given: dict[str, Any]) -> None:
         )
 
 
-def _describe(run: Run, model: nn.MLP, train: Dataset, validation: Dataset | None) -> str:
+def _describe(run: Run, model: nn.Module, train: Dataset, validation: Dataset | None) -> str:
     s = run.settings
     numbers = sum(parameter.size for parameter in model.parameters())
     held = f", {len(validation):,} held out for validation" if validation else ""
-    layers = "-".join(map(str, model.sizes))
     return (
-        f"{layers} with {s.activation}, {numbers:,} parameters; {s.optimizer} with lr {s.lr:g} "
+        f"{s.describe_model()}, {numbers:,} parameters; {s.optimizer} with lr {s.lr:g} "
         f"({s.schedule}), batches of {s.batch_size}, epochs: {s.epochs}, seed {s.seed}\n"
+        f"pixels: {SCALES[s.scale]}; augmentation: {', '.join(s.augment) or 'none'}\n"
         f"{len(train):,} images to train on{held}; run folder {run.folder}"
     )
 
 
-def _draw_graph(run: Run, model: nn.MLP, data: Dataset) -> None:
-    """Draw the graph of one training step, with the gradients."""
-    images, labels = data[:TRACED_IMAGES]
+def _draw_graph(run: Run, model: nn.Module, data: Dataset) -> None:
+    """Draw the graph of one training step, with the gradients; the training does not notice."""
+    inputs, labels = data[:TRACED_IMAGES]
+    images = network_input(run.scaling, run.settings.model)(pixels(data)(inputs))
+    model = copy.deepcopy(model)  # with its generators and its running means
     with ad.trace() as trace:
         loss = nn.CrossEntropyLoss()(model(images), labels)
         loss.backward()
@@ -135,19 +148,33 @@ def _draw_graph(run: Run, model: nn.MLP, data: Dataset) -> None:
 
 
 def _fit(
-    trainer: Trainer, run: Run, train: Dataset, validation: Dataset | None, *, resumed: bool
+    trainer: Trainer,
+    run: Run,
+    train: Dataset,
+    validation: Dataset | None,
+    rng: np.random.Generator,
+    *,
+    resumed: bool,
 ) -> History:
     s = run.settings
-    assert s.epochs is not None
     resume: Path | None = None
     if resumed and run.checkpoint.exists():
         resume = run.checkpoint
     elif resumed:
         print("no epoch was finished, so the training starts from the beginning")
+    changes = augmentation(s.augment, run.image_shape)
+    transform = Compose(pixels(train), *changes, network_input(run.scaling, s.model))
+    loader = DataLoader(
+        train,
+        s.batch_size,
+        shuffle=True,
+        rng=rng,
+        transform=transform,
+        prefetch=PREFETCHED if changes else 0,
+    )
+    held_out = prepared(validation, run.scaling, s.model) if validation else None
     try:
-        return trainer.fit(
-            train, validation, epochs=s.epochs, batch_size=s.batch_size, resume=resume
-        )
+        return trainer.fit(loader, held_out, epochs=s.epochs, resume=resume)
     except KeyboardInterrupt as error:
         left = (
             f"the checkpoint after epoch {len(trainer.history)} is whole; "
@@ -160,15 +187,24 @@ def _fit(
         ) from error
 
 
+def _keep(run: Run, model: nn.Module, history: History) -> int:
+    """Give the model the weights that are kept; returns their epoch."""
+    if run.settings.keep == "last":
+        return len(history)
+    restore(model, load_checkpoint(run.best)["model"], run.best)
+    return history.best("loss").epoch
+
+
 def _report(
-    run: Run, data: Dataset, measured: dict[str, float], history: History
+    run: Run, data: Dataset, measured: Measurement, history: History, kept: int
 ) -> dict[str, Any]:
     """What metrics.json holds."""
     return {
         "dataset": run.settings.dataset,
-        "test_accuracy": measured["accuracy"],
-        "test_loss": measured["loss"],
+        "test_accuracy": measured.accuracy,
+        "test_loss": measured.loss,
         "epochs": len(history),
+        "kept_epoch": kept,
         "seconds": history.seconds,
         "images_per_second": history.samples_per_second,
         "history": [_flat(epoch) for epoch in history],
@@ -193,14 +229,14 @@ def _flat(epoch: Epoch) -> dict[str, float]:
     }
 
 
-def _draw_results(run: Run, trainer: Trainer, test: Dataset, measured: dict[str, float]) -> None:
+def _draw_results(run: Run, history: History, test: Dataset, measured: Measurement) -> None:
     with needs("matplotlib", "drawing curves.svg and predictions.png"):
         from nn import plots
-    title = f"{run.settings.dataset}: test accuracy {measured['accuracy']:.2%}"
-    plots.learning_curves(trainer.history, title=title).save(run.folder / "curves.svg")
-    probabilities = softmax(trainer.predict(test.inputs))
-    # images from 0 to 1, whatever the network is given
-    pixels = test.inputs / np.float32(run.scaling.factor) + np.float32(run.scaling.shift)
-    images = pixels.reshape(-1, *run.image_shape)
-    picture = plots.predictions(images, test.targets, probabilities, run.classes)
+    title = f"{run.settings.dataset}: test accuracy {measured.accuracy:.2%}"
+    plots.learning_curves(history, title=title).save(run.folder / "curves.svg")
+    images = np.moveaxis(pixels(test)(test.inputs), 1, -1)  # (n, height, width, channels)
+    if images.shape[-1] == 1:
+        images = images[..., 0]
+    rng = np.random.default_rng(run.settings.seed)  # some data sets come class after class
+    picture = plots.predictions(images, test.targets, measured.probabilities, run.classes, rng=rng)
     picture.save(run.folder / "predictions.png")

@@ -215,12 +215,13 @@ class _BatchNorm(_Affine):
             )
         normal, mean, variance = F.normalize(x, (0, *range(2, len(shape))), self.eps)
         self.running_mean = self._follow(self.running_mean, mean)
-        self.running_var = self._follow(self.running_var, variance * (count / (count - 1)))
+        self.running_var = self._follow(self.running_var, variance, count / (count - 1))
         return normal
 
-    def _follow(self, running: np.ndarray, found: Any) -> np.ndarray:
+    def _follow(self, running: np.ndarray, found: Any, factor: float = 1.0) -> np.ndarray:
+        """`running`, moved towards `factor` times what was found in the batch."""
         value = found.detach().numpy() if isinstance(found, ad.Tensor) else found
-        moved = running + self.momentum * (value.reshape(-1) - running)
+        moved = running + self.momentum * (factor * value.reshape(-1) - running)
         return moved.astype(running.dtype, copy=False)
 
     def extra_repr(self) -> str:

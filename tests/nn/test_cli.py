@@ -345,7 +345,7 @@ def test_predict_prints_a_table_or_json(trained, capsys):
          "--layers ends with 12, but digits has 10 classes; write --layers 64-10"),
         (["train", "--dataset", "digits", "--validation", "5000"],
          "--validation 5000 leaves none of the 1437 training images"),
-        (["predict", "run"], "the following arguments are required: IMAGE"),
+        (["predict", "run"], "the following arguments are required: PATH"),
     ],
 )  # fmt: skip
 def test_a_wrong_command_line_is_explained(fails, arguments, message):
@@ -376,7 +376,7 @@ def test_developers_get_the_traceback_when_they_ask(trained):
 
 
 def test_a_mistake_of_ours_is_no_traceback_either(fails, monkeypatch):
-    monkeypatch.setattr("nn.commands.train.Settings.make_model", lambda self, rng: 1 / 0)
+    monkeypatch.setattr("nn.commands.train.Settings.make_model", lambda *arguments: 1 / 0)
     said = fails("train", "--dataset", "digits")
     assert said == "ZeroDivisionError: division by zero (--traceback shows where it happened)"
 
@@ -448,7 +448,12 @@ def test_run_folders_that_cannot_be_used_are_explained(run, fails, tmp_path):
     good = config.read_text()
     for old, new, message in [
         ("32", "33", "layers.0.weight is (64, 32) in the state but (64, 33) in the module"),
-        ('"format": 1', '"format": 2', "its format is 2, not 1"),
+        (
+            '"format": 2',
+            '"format": 1',
+            "config.json: its format is 1, but this version reads 2; "
+            "train again, or use the version that wrote it",
+        ),
         ("relu", "rleu", "no activation named 'rleu'"),
         ('"dropout"', '"dropuot"', "run/config.json: damaged"),
         ("{", "", "run/config.json: damaged"),
@@ -523,7 +528,7 @@ def test_images_that_cannot_be_used_are_named(trained, fails, tmp_path):
         ("text.png", "text.png: not an image that can be read"),
         ("cut.png", "cut.png: cannot be read (image file is truncated"),
         ("blank.png", "blank.png: there is nothing to recognise"),
-        ("folder", "folder: cannot be read"),
+        ("folder", "folder: there are no images in this folder"),
     ]:
         assert message in fails("predict", trained, "good.png", name)
 
@@ -536,5 +541,7 @@ def test_help_names_every_flag(capsys):
     for flag in (
         *("dataset", "layers", "activation", "optimizer", "lr", "schedule", "batch-size"),
         *("epochs", "dropout", "validation", "scale", "seed", "out", "resume", "traceback"),
+        *("model", "channels", "weight-decay", "augment", "no-augment", "keep", "blas-kernel"),
     ):
         assert f"--{flag} " in said
+    assert re.search(r"^hanzi12 +cnn +16-32-64 ", said, re.MULTILINE)  # the table of presets

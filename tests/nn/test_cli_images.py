@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 import nn.data
-from nn.commands.images import drawing_size, read_image
+from nn.commands.images import drawing_size, read_drawing
 from nn.errors import DataError
 
 
@@ -25,7 +25,7 @@ def test_an_image_of_the_right_size_is_taken_as_it_is(tmp_path):
     pixels = np.zeros((28, 28), np.uint8)
     pixels[1:-1, 1:-1] = np.random.default_rng(0).integers(200, size=(26, 26))
     Image.fromarray(pixels).save(tmp_path / "a.png")
-    seen = read_image(tmp_path / "a.png", (28, 28), 20)
+    seen = read_drawing(tmp_path / "a.png", (28, 28), 20)
     assert seen.dtype == np.float32
     np.testing.assert_array_equal(seen, pixels / np.float32(255))
 
@@ -54,7 +54,7 @@ MODES = {
 def test_every_mode_shows_the_same_drawing(tmp_path, digit, mode, size):
     image = MODES[mode](grey(digit).resize((size, size), Image.Resampling.NEAREST))
     image.save(tmp_path / "a.tiff")
-    seen = read_image(tmp_path / "a.tiff", (28, 28), 20)
+    seen = read_drawing(tmp_path / "a.tiff", (28, 28), 20)
     assert seen.shape == (28, 28)
     seen = seen / seen.max()
     assert abs(seen - digit).mean() < 0.04
@@ -66,7 +66,7 @@ def test_a_drawing_is_found_anywhere_in_a_larger_image(tmp_path, digit, place):
     canvas = Image.new("L", (400, 400), 255)
     canvas.paste(Image.eval(grey(digit).resize((100, 100)), lambda v: 255 - v), place)
     canvas.save(tmp_path / "a.jpg")
-    seen = read_image(tmp_path / "a.jpg", (28, 28), 20)
+    seen = read_drawing(tmp_path / "a.jpg", (28, 28), 20)
     assert np.corrcoef(seen.ravel(), digit.ravel())[0, 1] > 0.95
 
 
@@ -74,7 +74,7 @@ def test_a_long_thin_drawing_keeps_its_shape(tmp_path):
     canvas = np.zeros((60, 300), np.uint8)
     canvas[20:24, 50:250] = 255
     Image.fromarray(canvas).save(tmp_path / "a.png")
-    seen = read_image(tmp_path / "a.png", (28, 28), 20)
+    seen = read_drawing(tmp_path / "a.png", (28, 28), 20)
     ink = seen > 0.2
     assert np.flatnonzero(ink.any(axis=0)).tolist() == list(range(4, 24))
     assert ink.any(axis=1).sum() == 1
@@ -90,7 +90,7 @@ def test_the_drawings_of_a_data_set_are_measured():
 def test_an_empty_image_is_refused(tmp_path, value):
     Image.new("L", (40, 40), value).save(tmp_path / "a.png")
     with pytest.raises(DataError, match=r"a\.png: there is nothing to recognise"):
-        read_image(tmp_path / "a.png", (28, 28), 20)
+        read_drawing(tmp_path / "a.png", (28, 28), 20)
 
 
 def test_pixels_that_are_no_numbers_are_refused(tmp_path):
@@ -98,4 +98,4 @@ def test_pixels_that_are_no_numbers_are_refused(tmp_path):
     pixels[3, 4] = np.nan
     Image.fromarray(pixels).save(tmp_path / "a.tiff")
     with pytest.raises(DataError, match=r"a\.tiff: has pixels that are NaN or infinite"):
-        read_image(tmp_path / "a.tiff", (28, 28), 20)
+        read_drawing(tmp_path / "a.tiff", (28, 28), 20)
