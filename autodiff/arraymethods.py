@@ -110,9 +110,13 @@ class ArrayMethods(BitOperators, MemoryMembers):
     # -- comparisons and bits: plain arrays, for masks and branches
 
     def __eq__(self, other: object) -> Any:
+        if isinstance(other, str):  # as with an array, no element is a text
+            return np.zeros(_call(np.shape, self), bool)[()]
         return _call(np.equal, self, other)
 
     def __ne__(self, other: object) -> Any:
+        if isinstance(other, str):
+            return np.ones(_call(np.shape, self), bool)[()]
         return _call(np.not_equal, self, other)
 
     def __lt__(self, other: Any) -> Any:

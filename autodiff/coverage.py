@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import ast
 import inspect
+import json
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -30,6 +32,8 @@ __all__ = ["MODULES", "TABLE", "Row", "check", "line", "public_functions", "rows
 
 MODULES = (np, np.linalg, np.fft)
 TABLE = Path(__file__).parent / "rules" / "README.md"
+_PEERS = ("JAX", "PyTorch")
+PEERS = TABLE.with_name("peers.json")  # written by tests/autodiff/test_peers.py
 
 
 @dataclass(frozen=True)
@@ -41,12 +45,14 @@ class Row:
         kind: ``primitive``, ``composite``, ``constant``, ``unsupported``, ``autodiff.numpy`` for
             a function that works under that name only, or an empty string if there is no answer.
         checked: whether there is a gradient to compare with finite differences.
+        peers: which of JAX and PyTorch give the same gradient, or how theirs differs.
         note: other names, or what to use in place of an unsupported function.
     """
 
     name: str
     kind: str
     checked: bool
+    peers: str = ""
     note: str = ""
 
 
@@ -99,12 +105,21 @@ def rows() -> Iterator[Row]:
 
 def _row(full_name: str, name: str, answer: Any, note: str) -> Row:
     checked = full_name in _CALLS or getattr(answer, "domain", None) is not None
+    peers = _peers().get(full_name, "")
     if isinstance(answer, Unsupported):
         if name in vars(anp):
-            return Row(full_name, "autodiff.numpy", checked, "NumPy does not let it be intercepted")
-        return Row(full_name, "unsupported", False, answer.instead)
+            note = "NumPy does not let it be intercepted"
+            return Row(full_name, "autodiff.numpy", checked, peers, note)
+        return Row(full_name, "unsupported", False, note=answer.instead)
     kinds = {Primitive: "primitive", Composite: "composite", Constant: "constant"}
-    return Row(full_name, kinds.get(type(answer), ""), checked, note)
+    kind = next((kinds[k] for k in kinds if isinstance(answer, k)), "")
+    return Row(full_name, kind, checked, peers, note)
+
+
+@cache
+def _peers() -> dict[str, str]:
+    """Which peers agree about which function."""
+    return json.loads(PEERS.read_text(encoding="utf-8"))
 
 
 # ---------------------------------------------------------------- the check of a row
@@ -211,22 +226,39 @@ function of NumPy is missing here, and compares every gradient again.
 - An **unsupported** function raises an error that says what to use instead.
 - **Checked**: called with tensors under its plain name (or that of `autodiff.numpy`), its gradient
   agrees with finite differences.
+- **Agrees with**: the peers that have the function and give the same gradient, and those that do
+  not, with the reason (`tests/autodiff/test_peers.py`). {peers}
 """
 
 
 def table(found: list[Row]) -> str:
     """The table as Markdown."""
-    lines = [_HEAD.format(summary="\n".join(summary(found)))]
+    lines = [_HEAD.format(summary="\n".join(summary(found)), peers=_compared(found))]
     for module in MODULES:
-        lines += [f"## {module.__name__}", "", "| function | kind | checked | note |"]
-        lines += ["|---|---|---|---|", *map(line, _of(module, found)), ""]
+        lines += [f"## {module.__name__}", ""]
+        lines += ["| function | kind | checked | agrees with | note |", "|---|---|---|---|---|"]
+        lines += [*map(line, _of(module, found)), ""]
     return "\n".join(lines)
 
 
 def line(row: Row) -> str:
     """One line of the table."""
     short = row.name.rpartition(".")[2]
-    return f"| `{short}` | {row.kind} | {'yes' if row.checked else ''} | {row.note} |"
+    checked = "yes" if row.checked else ""
+    return f"| `{short}` | {row.kind} | {checked} | {row.peers} | {row.note} |"
+
+
+def _compared(found: list[Row]) -> str:
+    """How many functions were compared with peers, in a sentence."""
+    checked = [row for row in found if row.checked]
+    agreeing = [row.peers.partition("(")[0] for row in checked]
+    counts = [f"{sum(peer in names for names in agreeing)} with {peer}" for peer in _PEERS]
+    either = sum(bool(names) for names in agreeing)
+    alone = sum(not row.peers for row in checked)
+    return (
+        f"Of {len(checked)} functions {either} agree with a peer, {' and '.join(counts)};\n  about "
+        f"{alone} neither says anything."
+    )
 
 
 def _of(module: ModuleType, found: list[Row]) -> list[Row]:

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from autodiff.errors import NonFiniteError, StaleValueError
-from autodiff.graph import Leaf, Node, Output, Parts, observing
+from autodiff.graph import Alias, Leaf, Node, Output, Parts, observing
 from autodiff.primitive import Primitive, plain
 from autodiff.tensor import Tensor
 from autodiff.tracing import Source, user_line
@@ -85,6 +85,17 @@ class _Debugger:
             if node is not None and node not in self._records:
                 self._records[node] = _Record(node, source)
 
+    def started(self, output: Tensor) -> None:
+        """Check the loss itself: it may come from outside, and its gradient may well be finite."""
+        place = _first_non_finite(output.data)
+        if place is not None:
+            source, _ = user_line(sys._getframe(1))
+            raise NonFiniteError(
+                f"backward: the tensor itself is {np.asarray(output.data)[place]} at element "
+                f"{place}, {_origin(output.node)}; compute it within ad.debug() to find out where "
+                "that came from" + _at(source)
+            )
+
     def reached(self, node: Node, gradient: Any) -> None:
         """Check a gradient, and that what the next rules need is unchanged."""
         for g in gradient.values() if isinstance(gradient, Parts) else (gradient,):
@@ -117,11 +128,20 @@ class _Debugger:
         for user in users:
             record = self._records.get(user)
             lines.append(f"\n  {user.operation}{_at(record.source if record else None)}")
-        whose = repr(node.name) if isinstance(node, Leaf) and node.name else f"a {node.operation}"
         return (
-            f"the backward pass produced {value} at element {place} of the gradient of {whose} "
-            f"of shape {node.shape}, in the rule of" + "".join(lines)
+            f"the backward pass produced {value} at element {place} of the gradient of shape "
+            f"{node.shape} of {_origin(node)}, in the rule of" + "".join(lines)
         )
+
+
+def _origin(node: Node | None) -> str:
+    """What a value is, for messages."""
+    if isinstance(node, Leaf):
+        return f"the leaf {node.name!r}" if node.name else "a leaf"
+    if node is None or isinstance(node, Alias):
+        return "an input"
+    made_by = node.parent if isinstance(node, Output) else node
+    return f"the result of {made_by.operation}"
 
 
 def _describe(
@@ -135,7 +155,8 @@ def _describe(
     inputs = []
     for argument in arguments:
         array = plain(argument)
-        if isinstance(array, np.ndarray | np.generic | float | complex):
+        number = int if isinstance(primitive.function, np.ufunc) else float  # not axis=1
+        if isinstance(array, np.ndarray | np.generic | number | float | complex):
             if np.shape(array) == shape or np.ndim(array) == 0:
                 inputs.append(str(np.broadcast_to(array, shape)[place]))
             else:

@@ -197,6 +197,10 @@ class Observer(Protocol):
         """`primitive` was called with `arguments` and gave `result`, in so many seconds."""
         ...
 
+    def started(self, output: Any) -> None:
+        """A backward pass begins at the tensor `output`."""
+        ...
+
     def reached(self, node: Node, gradient: Any) -> None:
         """A walk back has the complete cotangent of `node` (Parts, if it has several values)."""
         ...

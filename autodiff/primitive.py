@@ -119,6 +119,14 @@ class Primitive:
             functions = (compiled.record, compiled.reflected)
             for operator, function in zip(self.operators, functions, strict=False):
                 setattr(Tensor, operator, function)
+        # From now on a call goes straight to the generated function: a class looks up its
+        # __call__, so this primitive gets a class of its own. What dataclasses.replace makes of
+        # it, a primitive with another rule perhaps, must not inherit that call.
+        own = {
+            "__call__": staticmethod(compiled.record),
+            "__new__": lambda cls, *args, **kwargs: Primitive(*args, **kwargs),
+        }
+        object.__setattr__(self, "__class__", type("Primitive", (Primitive,), own))
         return compiled
 
     @property
@@ -153,6 +161,10 @@ class Composite:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self.implementation(*args, **kwargs)
 
+    @property
+    def __name__(self) -> str:
+        return self.name
+
 
 @dataclass(frozen=True, eq=False)
 class Constant:
@@ -163,6 +175,10 @@ class Constant:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self.function(*plain(args), **plain(kwargs))
+
+    @property
+    def __name__(self) -> str:
+        return self.name
 
 
 @dataclass(frozen=True, eq=False)

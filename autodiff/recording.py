@@ -37,14 +37,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from autodiff.errors import AutodiffError, DtypeError, ShapeError
+from autodiff.errors import AutodiffError, DtypeError, ShapeError, UnsupportedError
 from autodiff.graph import FLOAT64, Node, Output, mode, next_order, thread_state
 from autodiff.tensor import TENSORS, Result, Tensor, as_value, make, store
 
 if TYPE_CHECKING:
     from autodiff.primitive import Primitive
 
-__all__ = ["Compiled"]
+__all__ = ["Compiled", "constant_argument"]
 
 
 class Compiled:
@@ -95,6 +95,13 @@ class _Template:
         self.identifier = "".join(c if c.isalnum() else "_" for c in primitive.name)
         self.parameters = list(primitive.signature.parameters.values())
         self.arguments = [p.name for p in self.parameters if p.name in primitive.rules]
+        # What nothing is declared for: a tensor there would come back to us from NumPy, endlessly.
+        self.without_rule = [
+            p
+            for p in self.parameters
+            if p.name not in (*primitive.rules, *primitive.detached, "out")
+            and p.kind is not p.VAR_POSITIONAL
+        ]
         self.defaults: dict[str, Any] = {}
         needed = {name for rule in primitive.rules.values() for name in rule.names}
         self.kept = [p.name for p in self.parameters if p.name in needed]
@@ -142,6 +149,10 @@ class _Template:
             add(f"    if {argument}.__class__ in TENSORS:")
             add("        _tensors = True")
             add(f"        {argument} = {argument}._data")
+        for argument in self.without_rule:
+            add(f"    if {self._may_be_tensor(argument)}:")
+            value = f"_constant_argument(_primitive.name, {argument.name!r}, {argument.name})"
+            add(f"        {argument.name} = {value}")
         add("    try:")
         add(f"        y = {self._forward()}")
         add("    except (TypeError, ValueError) as _error:")
@@ -196,6 +207,13 @@ class _Template:
             add("    _result._node = _node")
             add("    return _result")
         return "\n".join(lines) + "\n"
+
+    @staticmethod
+    def _may_be_tensor(p: inspect.Parameter) -> str:
+        """The test for a tensor; it is quick if the default was passed."""
+        default = repr(p.default)
+        quick = f"{p.name} is not {default} and " if default in ("None", "True", "False") else ""
+        return f"{quick}{p.name}.__class__ in TENSORS"
 
     def _keep(self, name: str, value: str) -> str:
         """The value to keep, or None if the rules that name it will not run."""
@@ -414,6 +432,22 @@ def unwrap(sequence: Any) -> tuple[tuple[Node | None, ...] | None, Any, bool]:
     return (tuple(nodes) if tracked else None), values, found
 
 
+def constant_argument(function: str, name: str, value: Any) -> Any:
+    """What was passed for an argument without a rule, if a Tensor, as its value.
+
+    Raises:
+        UnsupportedError: it is in the graph, and its gradient would be lost.
+    """
+    if value.__class__ not in TENSORS:
+        return value
+    if value._node is not None and thread_state.grad_enabled:
+        raise UnsupportedError(
+            f"{function}: the argument {name!r} has no derivative rule, and the tensor passed for "
+            "it is in the graph; pass t.detach() if no gradient shall flow"
+        )
+    return value._data
+
+
 def shapes_of(values: Any) -> list[tuple[int, ...]]:
     """The shape of each item."""
     return [np.shape(value) for value in values]
@@ -506,6 +540,7 @@ _HELPERS: dict[str, Any] = {
     "Result": Result,
     "_as_value": as_value,
     "_check_dtype": check_dtype,
+    "_constant_argument": constant_argument,
     "_explain": explain,
     "float64": np.float64,
     "make": make,

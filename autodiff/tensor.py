@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-import dis
-import linecache
-import re
+import operator
 import sys
 import weakref
 from collections.abc import Callable, Iterator
-from itertools import islice
-from types import FrameType
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from autodiff.arraymethods import ArrayMethods
+from autodiff.conversions import array_refused, is_read, number_refused
 from autodiff.errors import DtypeError, GradientError, InPlaceError, ShapeError
-from autodiff.graph import Alias, Leaf, Node, grad_enabled, mark_changed, walk, watch, watchers
+from autodiff.graph import (
+    Alias,
+    Leaf,
+    Node,
+    grad_enabled,
+    mark_changed,
+    mode,
+    thread_state,
+    walk,
+    watch,
+    watchers,
+)
 from autodiff.registry import lookup
 from autodiff.shapes import fit
 
@@ -25,10 +33,8 @@ __all__ = ["TENSORS", "Result", "Tensor", "as_tensor", "as_value", "make", "tens
 
 _names: weakref.WeakKeyDictionary[Node, str] = weakref.WeakKeyDictionary()
 _retained: weakref.WeakKeyDictionary[Node, Any] = weakref.WeakKeyDictionary()
-# Where a number is asked for on the way into something that cannot hold a gradient.
-_LOSES_GRADIENT = re.compile(r"c?math\.|.*\.fill\(|(np|numpy)\.(float|complex|fromiter)")
 _ONE = np.float64(1)
-_STORE_SUBSCR = dis.opmap["STORE_SUBSCR"]
+T = TypeVar("T", bound="Tensor")
 
 
 class Tensor(ArrayMethods):
@@ -238,6 +244,17 @@ class Tensor(ArrayMethods):
         """A tensor of the same value (shared, not copied) outside the graph."""
         return make(self._data, None)
 
+    def as_subclass(self, kind: type[T]) -> T:
+        """The same value at the same place in the graph, as a tensor of a subclass.
+
+        The constructor of `kind` is not called.
+        """
+        result: Any = object.__new__(kind)
+        result._data, result._node = self._data, self._node
+        if self._node is None:
+            result._name = self.name
+        return result
+
     def retain_grad(self) -> None:
         """Keep the gradient of this intermediate result in `grad` at the next backward pass."""
         node = self._node
@@ -310,6 +327,9 @@ class Tensor(ArrayMethods):
                 "backward: no gradient flows to this tensor; give requires_grad=True to a tensor "
                 "that it depends on, and compute it outside of no_grad()"
             )
+        if mode.special:
+            for observer in thread_state.observers:
+                observer.started(self)
         keep = create_graph if retain_graph is None else retain_graph
         seed = _seed(self, gradient)
         if create_graph and not isinstance(seed, Tensor):
@@ -345,12 +365,7 @@ class Tensor(ArrayMethods):
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> np.ndarray:
         if self._node is not None:
-            raise GradientError(
-                f"a tensor of shape {self.shape} in the graph was about to become a plain array, "
-                "which would lose its gradient; to put tensors together write np.stack([...]) or "
-                "ad.numpy.array([...]), to assign into an array make it with np.zeros_like(t) or "
-                "ad.numpy.zeros(n), and where no gradient shall flow pass t.detach()"
-            )
+            raise GradientError(array_refused(self.shape, sys._getframe(1)))
         array = np.asarray(self._data, dtype=dtype)
         return array.copy() if copy and array is self._data else array
 
@@ -362,24 +377,32 @@ class Tensor(ArrayMethods):
     def __iter__(self) -> Iterator[Tensor]:
         if not self.shape:
             raise TypeError("iteration over a tensor without dimensions")
-        return (self[index] for index in range(self.shape[0]))
+        # All parts at once: each by itself would have a gradient of the size of the whole.
+        return iter(lookup(iter)(self))
 
     def __bool__(self) -> bool:
         return bool(self._data)
 
     def __float__(self) -> float:
-        self._refuse_store()
+        if self._node is not None and not is_read(frame := sys._getframe(1)):
+            raise GradientError(number_refused(frame))
         return float(self._data)
 
     def __int__(self) -> int:
         return int(self._data)
 
     def __complex__(self) -> complex:
-        self._refuse_store()
+        if self._node is not None and not is_read(frame := sys._getframe(1)):
+            raise GradientError(number_refused(frame))
         return complex(self._data)
 
     def __index__(self) -> int:
-        return self._data.__index__()
+        if self.dtype.kind not in "iu":
+            raise DtypeError(
+                f"a whole number is needed (an index, an axis, a count), not a tensor of dtype "
+                f"{self.dtype}; write int(t)"
+            )
+        return operator.index(self._data)
 
     def __contains__(self, value: Any) -> bool:
         return bool(np.any(self._data == _plain(value)))
@@ -414,24 +437,6 @@ class Tensor(ArrayMethods):
         return self.__deepcopy__({})
 
     # ---------------------------------------------------------------- in-place code
-
-    def _refuse_store(self) -> None:
-        """Raise if a number is asked for by ``array[i] = t``, ``math.sin(t)`` and the like.
-
-        ``float(t)`` for reading a value looks the same from here, except in the caller's code.
-        """
-        if self._node is None:
-            return
-        frame = sys._getframe(2)
-        if frame.f_code.co_code[frame.f_lasti] == _STORE_SUBSCR or _LOSES_GRADIENT.match(
-            _call_text(frame)
-        ):
-            raise GradientError(
-                "a tensor in the graph was about to become a plain number, which would lose its "
-                "gradient; make the array to store it in with ad.numpy.zeros(n) or "
-                "np.zeros_like(t), call np.sin instead of math.sin, and where no gradient shall "
-                "flow write float(t)"
-            )
 
     def _rebind(self, value: Any) -> Tensor:
         """Take over the value and the place in the graph of another tensor."""
@@ -535,16 +540,6 @@ def store(target: Any, value: Any, function: str) -> Any:
         )
     np.copyto(target, _plain(value))
     return target
-
-
-def _call_text(frame: FrameType) -> str:
-    """The source text of the expression that `frame` is at, or nothing."""
-    code, index = frame.f_code, frame.f_lasti // 2
-    line, end_line, column, end_column = next(islice(code.co_positions(), index, None))
-    if line is None or line != end_line or column is None:
-        return ""
-    text = linecache.getline(code.co_filename, line, frame.f_globals).encode()
-    return text[column:end_column].decode(errors="replace")
 
 
 def _rebuild(kind: type, data: Any, requires_grad: bool, name: str | None) -> Tensor:

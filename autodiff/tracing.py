@@ -231,6 +231,9 @@ class Trace:
         )
         self.operations.append(operation)
 
+    def started(self, output: Tensor) -> None:
+        """Nothing is to be kept: the operation that made `output` is known."""
+
     def reached(self, node: Node, gradient: Any) -> None:
         """Keep the gradient of a node."""
         if isinstance(gradient, Parts):

@@ -4,7 +4,9 @@ Each transform calls the function with fresh inputs at new nodes, and walks back
 result to these nodes only. Called with arrays it returns arrays; called with tensors, or inside
 another transform, it records its own walk and returns tensors, so transforms nest to any order.
 
-Arguments and results may be nested tuples, lists and dicts.
+Arguments and results may be nested tuples, lists and dicts, and objects that know their parts
+(see `autodiff.trees`), such as the modules of `nn`: the gradient with respect to a module is a
+module with gradients in place of its parameters.
 """
 
 from __future__ import annotations
@@ -49,7 +51,7 @@ class _Linearization:
 
     def __init__(self, name: str, function: Callable[..., Any], primals: tuple[Any, ...]) -> None:
         self.name = name
-        self.inputs = flatten(primals)
+        self.inputs = flatten(primals, values=True)
         for value, path in zip(self.inputs.leaves, self.inputs.paths, strict=True):
             check_inexact(name, value, path)
         self.nested = _depth.value > 0 or any(
@@ -77,7 +79,11 @@ class _Linearization:
         return value if self.nested else value.data
 
     def pull(self, seeds: list[Any], *, recorded: bool) -> list[Any]:
-        """The cotangents of the inputs for cotangents of the outputs; None for zero."""
+        """The cotangents of the inputs for cotangents of the outputs; None for zero.
+
+        If `recorded`, they depend on everything that the function depends on. Otherwise they are
+        arrays, or if the seeds are Tensors, linear functions of these alone.
+        """
         totals: dict[Node, Any] = {}
         wanted = frozenset(self.nodes)
         for output, seed in zip(self.outputs.leaves, seeds, strict=True):
@@ -245,7 +251,7 @@ def vjp(
     call = _Linearization("vjp", function, primals)
 
     def pullback(cotangent: Any) -> tuple[Any, ...]:
-        given = flatten(cotangent)
+        given = flatten(cotangent, values=True)
         recorded = (
             call.nested
             or _depth.value > 0
@@ -287,7 +293,7 @@ def jvp(
     """
     primals = _tuple("jvp", "primals", primals)
     tangents = _tuple("jvp", "tangents", tangents)
-    directions = flatten(tangents)
+    directions = flatten(tangents, values=True)
     call = _Linearization("jvp", function, primals)
     if len(directions.leaves) != len(call.inputs.leaves):
         raise ShapeError(
@@ -309,8 +315,10 @@ def jvp(
     ]
     nodes = [dummy.node for dummy in dummies if dummy is not None and dummy.node is not None]
     floor = next_order()
+    with enable_grad():
+        cotangents = call.pull(dummies, recorded=nested)
     totals: dict[Node, Any] = {}
-    for pulled, tangent in zip(call.pull(dummies, recorded=True), directions.leaves, strict=True):
+    for pulled, tangent in zip(cotangents, directions.leaves, strict=True):
         if not isinstance(pulled, Tensor) or pulled.node is None:
             continue
         value = tangent if isinstance(tangent, Tensor) else as_value(tangent)
@@ -423,7 +431,7 @@ def hvp(function: Callable[..., Any], primals: Sequence[Any], tangents: Sequence
         return gradient(*values)
 
     # The Hessian is symmetric: its product with v is the gradient of <gradient, v>.
-    directions = flatten(_tuple("hvp", "tangents", tangents))
+    directions = flatten(_tuple("hvp", "tangents", tangents), values=True)
     call = _Linearization("hvp", inner, primals)
     if len(directions.leaves) != len(call.outputs.leaves):
         raise ShapeError(

@@ -21,40 +21,47 @@ class Tree:
     Tuples (named ones too), lists and dicts are containers, and so is any object with a
     method ``tree_flatten() -> (parts, rebuild)``, where ``rebuild(parts)`` makes a similar object
     of other parts. ``None`` has no leaves. Everything else is a leaf.
+
+    With `values`, a leaf tensor that such an object holds, as a module holds its parameters, is
+    taken by its value: it is there to be differentiated with respect to, not to lead on into a
+    graph of its own.
     """
 
-    def __init__(self, value: Any) -> None:
+    def __init__(self, value: Any, *, values: bool = False) -> None:
         self.leaves: list[Any] = []
         self.paths: list[str] = []
-        self._rebuild = self._take(value, "")
+        self._values = values
+        self._rebuild = self._take(value, "", False)
 
     def rebuild(self, leaves: Any) -> Any:
         """The same container around other leaves."""
         return self._rebuild(iter(leaves))
 
-    def _take(self, value: Any, path: str) -> Rebuild:
+    def _take(self, value: Any, path: str, held: bool) -> Rebuild:
         if value is None:
             return lambda leaves: None
         if isinstance(value, dict):
-            parts = {key: self._take(value[key], f"{path}[{key!r}]") for key in value}
+            parts = {key: self._take(value[key], f"{path}[{key!r}]", held) for key in value}
             return lambda leaves: type(value)(
                 (key, rebuild(leaves)) for key, rebuild in parts.items()
             )
         if isinstance(value, list | tuple):
-            items = [self._take(item, f"{path}[{index}]") for index, item in enumerate(value)]
+            items = [self._take(item, f"{path}[{i}]", held) for i, item in enumerate(value)]
             make: Any = getattr(type(value), "_make", type(value))
             return lambda leaves: make([rebuild(leaves) for rebuild in items])
         if hasattr(type(value), "tree_flatten"):
             children, make = value.tree_flatten()
-            inner = self._take(children, path)
+            inner = self._take(children, path, True)
             return lambda leaves: make(inner(leaves))
+        if held and self._values and isinstance(value, Tensor) and value.is_leaf:
+            value = value.data
         self.leaves.append(value)
         self.paths.append(path)
         return lambda leaves: next(leaves)
 
 
-def flatten(value: Any) -> Tree:
-    """Take a container apart.
+def flatten(value: Any, *, values: bool = False) -> Tree:
+    """Take a container apart; see `Tree`.
 
     >>> tree = flatten({"w": [1.0, 2.0], "b": 3.0})
     >>> tree.leaves
@@ -62,7 +69,7 @@ def flatten(value: Any) -> Tree:
     >>> tree.rebuild([10, 20, 30])
     {'w': [10, 20], 'b': 30}
     """
-    return Tree(value)
+    return Tree(value, values=values)
 
 
 def check_inexact(function: str, value: Any, path: str) -> None:

@@ -81,12 +81,15 @@ def _clipped(d: Draw) -> Call:
     return (1.2 * np.sign(d.array(first, nonzero)) * d.array(first, between(0, 0.2)), low, high), {}
 
 
-@composite(np.clip, domain=cases(_clipped))
+# The ufunc is what the method of a plain array calls: array.clip(t, 1).
+@composite(np.clip, np._core.umath.clip, domain=cases(_clipped))  # type: ignore[attr-defined]
 def clip(
     a: Any, a_min: Any = None, a_max: Any = None, out: Any = None, *, min: Any = None,
     max: Any = None, **options: Any,
 ) -> Any:  # fmt: skip
     """The elements limited to an interval; on a limit, element and limit share the gradient."""
+    if (min is not None or max is not None) and (a_min is not None or a_max is not None):
+        raise ValueError("clip: give either a_min and a_max, or min= and max=")
     low, high = a_min if min is None else min, a_max if max is None else max
     if low is not None:
         a = np.maximum(a, low)

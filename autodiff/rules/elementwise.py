@@ -153,16 +153,23 @@ log10 = primitive(np.log10, x=lambda g, x: g / (x * LN10), singular=True, domain
 log1p = primitive(
     np.log1p, x=lambda g, x: g / (1 + x), singular=True, domain=above(-1), points=[0.0]
 )
+
+
+def _finite(y: Any) -> Any:
+    """`y`, but 0 for -inf, where both arguments are -inf, too: then both slopes are 0."""
+    return np.where(y == -np.inf, 0, y)
+
+
 logaddexp = primitive(
     np.logaddexp,
-    a=lambda g, y, a: g * np.exp(a - y),
-    b=lambda g, y, b: g * np.exp(b - y),
+    a=lambda g, y, a: g * np.exp(a - _finite(y)),
+    b=lambda g, y, b: g * np.exp(b - _finite(y)),
     domain=real,
 )
 logaddexp2 = primitive(
     np.logaddexp2,
-    a=lambda g, y, a: g * np.exp2(a - y),
-    b=lambda g, y, b: g * np.exp2(b - y),
+    a=lambda g, y, a: g * np.exp2(a - _finite(y)),
+    b=lambda g, y, b: g * np.exp2(b - _finite(y)),
     domain=real,
 )
 
@@ -173,26 +180,43 @@ cos = primitive(np.cos, x=lambda g, x: -g * np.sin(x), domain=real, points=[0.0]
 tan = primitive(
     np.tan, x=lambda g, y: g * (1 + y * y), singular=True, domain=between(-1.2, 1.2), points=[0.0]
 )
+
+
+# On a branch cut the sign of a zero tells the side, and 1 - x * x would lose it.
+
+
+def _cos_of_arcsin(x: Any) -> Any:
+    return np.cos(np.arcsin(x)) if np.iscomplexobj(x) else np.sqrt(1 - x * x)
+
+
+def _cosh_of_arcsinh(x: Any) -> Any:
+    return np.cosh(np.arcsinh(x)) if np.iscomplexobj(x) else np.sqrt(1 + x * x)
+
+
+def _sinh_of_arccosh(x: Any) -> Any:
+    return np.sinh(np.arccosh(x)) if np.iscomplexobj(x) else np.sqrt(x - 1) * np.sqrt(x + 1)
+
+
 arcsin = primitive(
-    np.arcsin, x=lambda g, x: g / np.sqrt(1 - x * x), singular=True, domain=between(-0.95, 0.95)
+    np.arcsin, x=lambda g, x: g / _cos_of_arcsin(x), singular=True, domain=between(-0.95, 0.95)
 )
 arccos = primitive(
-    np.arccos, x=lambda g, x: -g / np.sqrt(1 - x * x), singular=True, domain=between(-0.95, 0.95)
+    np.arccos, x=lambda g, x: -g / _cos_of_arcsin(x), singular=True, domain=between(-0.95, 0.95)
 )
 arctan = primitive(np.arctan, x=lambda g, x: g / (1 + x * x), domain=real, points=[0.0])
 arctan2 = primitive(
     np.arctan2,
-    a=lambda g, a, b: g * b / (a * a + b * b),
-    b=lambda g, a, b: -g * a / (a * a + b * b),
+    a=lambda g, a, b: g * over(b, a * a + b * b),
+    b=lambda g, a, b: -g * over(a, a * a + b * b),
     singular=True,
     domain=(nonzero, nonzero),
 )
 sinh = primitive(np.sinh, x=lambda g, x: g * np.cosh(x), singular=True, domain=real, points=[0.0])
 cosh = primitive(np.cosh, x=lambda g, x: g * np.sinh(x), singular=True, domain=real, points=[0.0])
 tanh = primitive(np.tanh, x="g * (1 - y * y)", domain=real, points=[0.0])
-arcsinh = primitive(np.arcsinh, x=lambda g, x: g / np.sqrt(1 + x * x), domain=real, points=[0.0])
+arcsinh = primitive(np.arcsinh, x=lambda g, x: g / _cosh_of_arcsinh(x), domain=real, points=[0.0])
 arccosh = primitive(
-    np.arccosh, x=lambda g, x: g / (np.sqrt(x - 1) * np.sqrt(x + 1)), singular=True, domain=above(1)
+    np.arccosh, x=lambda g, x: g / _sinh_of_arccosh(x), singular=True, domain=above(1)
 )
 arctanh = primitive(
     np.arctanh, x=lambda g, x: g / (1 - x * x), singular=True, domain=between(-0.9, 0.9)

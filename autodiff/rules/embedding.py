@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from autodiff.domains import Call, Draw, cases
+from autodiff.errors import DtypeError
 from autodiff.primitive import primitive
 
 __all__ = ["embed"]
@@ -47,7 +48,7 @@ def _embed(table: Any, indices: Any) -> Any:
     """
     indices, rows = np.asarray(indices), len(table)
     if indices.dtype.kind not in "iu" and indices.size:
-        raise TypeError(f"embed: indices are whole numbers, not {indices.dtype}")
+        raise DtypeError(f"embed: indices are whole numbers, not {indices.dtype}")
     if indices.size and not -rows <= indices.min() <= indices.max() < rows:
         wrong = indices[(indices < -rows) | (indices >= rows)][0]
         raise IndexError(f"embed: index {wrong} is beyond a table of {rows} rows")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from autodiff.domains import Call, Draw, cases, nonzero
-from autodiff.errors import GradientError
+from autodiff.errors import DtypeError, GradientError
 from autodiff.primitive import composite, plain, primitive
 from autodiff.tensor import Tensor
 
@@ -153,6 +153,23 @@ def setitem(x: Tensor, index: Any, value: Any) -> None:
 
 
 # ---------------------------------------------------------------- choosing
+
+
+def truth(where: Any) -> Any:
+    """The argument ``where=``: truth values as a plain array, which have no derivative.
+
+    Raises:
+        DtypeError: they are numbers, which NumPy refuses there, too.
+    """
+    if where is True or where is np._NoValue:
+        return True
+    where = plain(where)
+    if np.asarray(where).dtype.kind != "b":
+        raise DtypeError(
+            f"where= needs truth values, not numbers of {np.asarray(where).dtype}; compare them, "
+            "as in where=x > 0"
+        )
+    return where
 
 
 def _choice(d: Draw) -> Call:

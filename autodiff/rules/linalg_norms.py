@@ -12,6 +12,7 @@ import numpy as np
 
 from autodiff.domains import Call, Draw, cases, nonzero
 from autodiff.primitive import composite, plain, primitive
+from autodiff.recording import constant_argument
 from autodiff.rules.elementwise import conj, over
 from autodiff.rules.matrices import separated
 from autodiff.shapes import normalize_axes, restore_axes
@@ -133,6 +134,7 @@ def _norm_case(d: Draw) -> Call:
 @composite(np.linalg.norm, domain=cases(_norm_case))
 def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
     """A vector norm along one axis, or a matrix norm along two."""
+    ord, axis = constant_argument("norm", "ord", ord), constant_argument("norm", "axis", axis)
     x = _float(x)
     if axis is None:
         if ord is None or (x.ndim == 2 and ord in ("fro", "f")) or (x.ndim == 1 and ord == 2):
@@ -166,7 +168,7 @@ def _vector_case(d: Draw) -> Call:
 @composite(np.linalg.vector_norm, domain=cases(_vector_case))
 def vector_norm(x: Any, *, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Any:
     """The norm of all elements along some axes, taken as one vector."""
-    x = _float(x)
+    x, ord = _float(x), constant_argument("vector_norm", "ord", ord)
     return _vector(x, ord, normalize_axes(axis, x.ndim), keepdims)
 
 
@@ -182,11 +184,14 @@ def _condition_case(d: Draw) -> Call:
 @composite(np.linalg.cond, domain=cases(_condition_case))
 def cond(x: Any, p: Any = None) -> Any:
     """The condition number, ``norm(x, p) * norm(inv(x), p)``."""
-    if np.any(np.isinf(np.linalg.cond(plain(x), p))):
+    p = constant_argument("cond", "p", p)
+    value = np.linalg.cond(plain(x), p)
+    if np.any(np.isinf(value)):
         raise np.linalg.LinAlgError(
             "cond: a matrix is singular; its condition number is infinite and has no derivative"
         )
     if p is None or p in (2, -2):
         s = np.linalg.svdvals(_float(x))
         return s[..., 0] / s[..., -1] if p != -2 else s[..., -1] / s[..., 0]
-    return matrix_norm(x, ord=p) * matrix_norm(np.linalg.inv(x), ord=p)
+    result = matrix_norm(x, ord=p) * matrix_norm(np.linalg.inv(x), ord=p)
+    return result.astype(value.dtype)  # complex with a complex x, before NumPy 2.3

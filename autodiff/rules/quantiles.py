@@ -160,7 +160,8 @@ def _quantile_case(d: Draw) -> Call:
 
 def _percentile_case(d: Draw) -> Call:
     (x, order), options = _quantile_case(d)
-    return (x, np.multiply(order, 100)), options
+    # A single number is promoted in another way than by np.quantile, before NumPy 2.3.
+    return (x, np.multiply(np.atleast_1d(order), 100)), options
 
 
 quantile, median = _quantile(np.quantile, skip=False)

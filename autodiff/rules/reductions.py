@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from autodiff.domains import Call, Draw, cases
+from autodiff.domains import Call, Draw, cases, positive
 from autodiff.graph import thread_state
 from autodiff.primitive import composite, plain, primitive
+from autodiff.rules.indexing import truth
 from autodiff.shapes import normalize_axes, restore_axes
 
 
@@ -71,16 +72,14 @@ mean = primitive(
 
 
 def _var(
-    x: Any, axis: Any, dtype: Any, out: Any, ddof: Any, keepdims: bool, where: Any, mean: Any,
-    correction: Any,
-) -> Any:  # fmt: skip
+    x: Any, axis: Any, dtype: Any, out: Any, ddof: Any, keepdims: bool, where: Any, correction: Any
+) -> Any:
     return np.var(x, axis, dtype, None, _ddof(ddof, correction), keepdims, where=where)
 
 
 def _std(
-    x: Any, axis: Any, dtype: Any, out: Any, ddof: Any, keepdims: bool, where: Any, mean: Any,
-    correction: Any,
-) -> Any:  # fmt: skip
+    x: Any, axis: Any, dtype: Any, out: Any, ddof: Any, keepdims: bool, where: Any, correction: Any
+) -> Any:
     return np.std(x, axis, dtype, None, _ddof(ddof, correction), keepdims, where=where)
 
 
@@ -98,8 +97,7 @@ def _deviation(x: Any, axis: Any, ddof: Any, where: Any, correction: Any) -> Any
 
 
 _MOMENT = (
-    "x, axis=None, dtype=None, out=None, ddof=0, keepdims=False, *, where=True, mean=None, "
-    "correction=None"
+    "x, axis=None, dtype=None, out=None, ddof=0, keepdims=False, *, where=True, correction=None"
 )
 
 
@@ -109,7 +107,14 @@ def _moment(d: Draw) -> Call:
     return (x,), {"axis": axis, "keepdims": d.flag(), "ddof": d.choice((0, 1))}
 
 
-var = primitive(
+def _about(d: Draw) -> Call:
+    (x,), options = _moment(d)
+    if d.flag():  # any number may stand for the mean, not only the mean
+        options["mean"] = np.mean(x, axis=options["axis"], keepdims=True) + d.array((), positive)
+    return (x,), options
+
+
+_var_primitive = primitive(
     np.var,
     signature=_MOMENT,
     forward=_var,
@@ -127,7 +132,56 @@ def _std_rule(
     return restore_axes(scaled, axis, keepdims) * _deviation(x, axis, ddof, where, correction)
 
 
-std = primitive(np.std, signature=_MOMENT, forward=_std, x=_std_rule, domain=cases(_moment))
+_std_primitive = primitive(
+    np.std, signature=_MOMENT, forward=_std, x=_std_rule, domain=cases(_moment)
+)
+
+
+def _apart(a: Any, mean: Any, dtype: Any, where: Any) -> Any:
+    """The distances from `mean`, which need not be the mean."""
+    apart = np.where(truth(where), a - mean, 0)
+    return apart if dtype is None else apart.astype(dtype)
+
+
+def _freedom(
+    like: Any, shape: tuple[int, ...], axis: Any, ddof: Any, keepdims: bool, where: Any,
+    correction: Any,
+) -> Any:  # fmt: skip
+    """What the sum of squares is divided by, in the dtype of `like`."""
+    freedom = np.maximum(_count(shape, axis, where) - _ddof(ddof, correction), 0)
+    if freedom.ndim and not keepdims:
+        freedom = np.squeeze(freedom, normalize_axes(axis, len(shape)))
+    return freedom.astype(like.dtype)
+
+
+@composite(np.var, domain=cases(_about))
+def var(
+    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: Any = 0,
+    keepdims: bool = False, *, where: Any = True, mean: Any = None, correction: Any = None,
+) -> Any:  # fmt: skip
+    """The variance, or with `mean` the mean square distance from that."""
+    options = {"ddof": ddof, "keepdims": keepdims, "where": where, "correction": correction}
+    if mean is None:
+        return _var_primitive(a, axis, dtype, **options)
+    apart = _apart(a, mean, dtype, where)
+    total = np.sum(np.real(apart * np.conjugate(apart)), axis, keepdims=keepdims)
+    return total / _freedom(total, apart.shape, axis, **options)
+
+
+@composite(np.std, domain=cases(_about))
+def std(
+    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: Any = 0,
+    keepdims: bool = False, *, where: Any = True, mean: Any = None, correction: Any = None,
+) -> Any:  # fmt: skip
+    """The standard deviation, or with `mean` the distance from that; flat at 0."""
+    options = {"ddof": ddof, "keepdims": keepdims, "where": where, "correction": correction}
+    if mean is None:
+        return _std_primitive(a, axis, dtype, **options)
+    apart = _apart(a, mean, dtype, where)
+    norm: Any = np.linalg.vector_norm
+    total = norm(apart, axis=axis, keepdims=keepdims)
+    return total / np.sqrt(_freedom(total, apart.shape, axis, **options))
+
 
 # ---------------------------------------------------------------- products
 
@@ -224,6 +278,12 @@ _min = primitive(
 )
 
 
+def _number(initial: Any) -> Any:
+    if np.ndim(initial):
+        raise ValueError(f"initial= needs a single number, not shape {np.shape(initial)}")
+    return None if initial is np._NoValue else initial
+
+
 @composite(np.max, domain=cases(_extremum), kinks=[1.0])
 def max(
     a: Any,
@@ -234,8 +294,9 @@ def max(
     where: Any = True,
 ) -> Any:
     """The maximum; equal elements share the gradient equally."""
+    initial = _number(initial)
     if where is not True:
-        a = np.where(where, a, -np.inf if initial is None else initial)
+        a = np.where(truth(where), a, -np.inf if initial is None else initial)
     if initial is not None and np.size(a) == 0:
         return np.max(plain(a), axis, keepdims=keepdims, initial=plain(initial))
     y = _max(a, axis, keepdims)
@@ -252,8 +313,9 @@ def min(
     where: Any = True,
 ) -> Any:
     """The minimum; equal elements share the gradient equally."""
+    initial = _number(initial)
     if where is not True:
-        a = np.where(where, a, np.inf if initial is None else initial)
+        a = np.where(truth(where), a, np.inf if initial is None else initial)
     if initial is not None and np.size(a) == 0:
         return np.min(plain(a), axis, keepdims=keepdims, initial=plain(initial))
     y = _min(a, axis, keepdims)

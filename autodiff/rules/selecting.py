@@ -14,6 +14,8 @@ import numpy as np
 from autodiff.domains import Call, Draw, cases, integers, nonzero
 from autodiff.errors import DtypeError
 from autodiff.primitive import composite, plain
+from autodiff.recording import constant_argument
+from autodiff.rules.indexing import truth
 from autodiff.shapes import normalize_axes
 from autodiff.tensor import as_tensor
 
@@ -36,6 +38,8 @@ def along_axis(indices: Any, axis: int) -> tuple[Any, ...]:
 def _within(indices: Any, length: int, mode: str) -> Any:
     """Whole numbers as indices of an axis, outliers treated as `mode` says."""
     indices = np.asarray(plain(indices))
+    if indices.dtype.kind not in "iub" and indices.size:
+        raise TypeError(f"whole numbers are needed to pick elements, not {indices.dtype}")
     if mode == "wrap":
         return indices % length
     return np.clip(indices, 0, length - 1) if mode == "clip" else indices
@@ -138,7 +142,7 @@ def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0)
     shapes = [np.shape(part) for part in (*condlist, *choicelist)]
     result = np.broadcast_to(default, np.broadcast_shapes(*shapes))
     for condition, choice in reversed(list(zip(condlist, choicelist, strict=True))):
-        result = np.where(condition, choice, result)
+        result = np.where(truth(condition), choice, result)
     return result
 
 
@@ -224,6 +228,21 @@ def resize(a: Any, new_shape: Any) -> Any:
     return np.ravel(a)[np.resize(np.arange(a.size), new_shape)]
 
 
+def _windowed(d: Draw) -> Call:
+    x = d.array((3, 4))
+    window, axis = d.choice(((2, 1), (2, -1), ((2, 3), None), ((2, 2), (0, 0))))
+    return (x, window), {"axis": axis}
+
+
+@composite(np.lib.stride_tricks.sliding_window_view, domain=cases(_windowed))
+def sliding_window_view(
+    x: Any, window_shape: Any, axis: Any = None, *, subok: bool = False, writeable: bool = False
+) -> Any:
+    """Every window of a shape that moves over the array; the windows are copied."""
+    index = np.lib.stride_tricks.sliding_window_view(positions(x.shape), window_shape, axis)
+    return np.ravel(x)[index]
+
+
 def _without_zeros(d: Draw) -> Call:
     return (d.array((3,), nonzero),), {"trim": d.choice(("fb", "f", "b"))}
 
@@ -231,6 +250,7 @@ def _without_zeros(d: Draw) -> Call:
 @composite(np.trim_zeros, domain=cases(_without_zeros))
 def trim_zeros(filt: Any, trim: str = "fb", axis: Any = None) -> Any:
     """Without the zeros at the start (``f``) and the end (``b``)."""
+    axis = constant_argument("trim_zeros", "axis", axis)
     value = np.asarray(plain(filt))
     nonzero_at = np.argwhere(value)
     index = [slice(None)] * value.ndim

@@ -10,6 +10,7 @@ import numpy as np
 
 from autodiff.domains import Call, Draw, cases
 from autodiff.primitive import composite, plain, primitive
+from autodiff.registry import dispatch
 from autodiff.shapes import normalize_axes
 from autodiff.tensor import as_tensor, as_value, make
 
@@ -145,7 +146,11 @@ broadcast_to = primitive(
 )
 
 
-@composite(np.broadcast_arrays)
+def _broadcastable(d: Draw) -> Call:
+    return tuple(d.array(shape) for shape in d.broadcastable(d.integer(1, 3))), {}
+
+
+@composite(np.broadcast_arrays, domain=cases(_broadcastable))
 def broadcast_arrays(*args: Any, subok: bool = False) -> Any:
     """All arrays in their common shape."""
     shape = np.broadcast_shapes(*(np.shape(a) for a in args))
@@ -445,6 +450,19 @@ def dsplit(ary: Any, indices_or_sections: Any) -> Any:
     return np.split(ary, indices_or_sections, 2)
 
 
+@primitive(
+    x=lambda g, x_shape: np.stack(_filled(g, [x_shape[1:]] * x_shape[0])),
+    multiple=True,
+    domain=cases(lambda d: ((d.array(min_dims=1, min_side=1),), {})),
+)
+def slices(x: Any) -> tuple[Any, ...]:
+    """The parts of `x` along its first axis."""
+    return tuple(x)
+
+
+dispatch[iter] = slices  # for part in tensor; a, b, c = tensor
+
+
 if hasattr(np, "unstack"):  # NumPy 2.1
 
     @composite(
@@ -452,8 +470,7 @@ if hasattr(np, "unstack"):  # NumPy 2.1
     )
     def unstack(x: Any, *, axis: int = 0) -> Any:
         """The slices along an axis."""
-        parts = np.array_split(x, x.shape[axis], axis)
-        return tuple(np.squeeze(part, axis) for part in parts)
+        return slices(np.moveaxis(x, axis, 0))
 
 
 # ---------------------------------------------------------------- copies and creation
@@ -472,11 +489,15 @@ _cast = primitive(
     signature="x, dtype",
     forward=lambda x, dtype: x.astype(dtype),
     x=lambda g: g,  # the walk restores the dtype
-    domain=cases(lambda d: ((d.array(), np.float64), {})),
+    domain=cases(lambda d: ((d.array(min_dims=1), np.float64), {})),
 )
 
 
-@composite(np.ndarray.astype)
+def _converted(d: Draw) -> Call:
+    return (d.array(min_dims=1), d.choice((np.float64, np.complex128))), {}
+
+
+@composite(np.ndarray.astype, domain=cases(_converted))
 def astype(x: Any, dtype: Any) -> Any:
     """The elements in another dtype; whole numbers and truth values leave the graph."""
     if np.dtype(dtype).kind in "fc":
@@ -485,7 +506,9 @@ def astype(x: Any, dtype: Any) -> Any:
 
 
 if hasattr(np, "astype"):  # NumPy 2.1
-    composite(np.astype)(lambda x, dtype, /, **options: astype(x, dtype))
+    composite(np.astype, domain=cases(_converted))(
+        lambda x, dtype, /, **options: astype(x, dtype)
+    )
 
 
 def _like(function: Any) -> Any:

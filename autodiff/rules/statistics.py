@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import warnings
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 from autodiff.domains import Call, Draw, cases, nonzero, positive
 from autodiff.primitive import composite, plain
 from autodiff.rules import reductions
+from autodiff.rules.indexing import truth
 from autodiff.shapes import normalize_axes
 from autodiff.tensor import as_tensor
 
@@ -33,7 +35,7 @@ _domain = cases(_with_nan)
 
 def _numbers(a: Any, where: Any) -> Any:
     """Where `a` is not NaN, and `where` holds."""
-    return np.logical_and(np.logical_not(np.isnan(a)), plain(where))
+    return np.logical_and(np.logical_not(np.isnan(a)), truth(where))
 
 
 @composite(np.nansum, domain=_domain)
@@ -89,7 +91,9 @@ def nanvar(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: A
            correction: Any = None) -> Any:  # fmt: skip
     """The variance of the elements that are not NaN."""
     ddof = ddof if correction is None else correction
-    return _moment(np.var, ddof, a, axis, where, dtype=dtype, ddof=ddof, keepdims=keepdims)
+    return _moment(
+        np.var, ddof, a, axis, where, dtype=dtype, ddof=ddof, keepdims=keepdims, mean=mean
+    )
 
 
 @composite(np.nanstd, domain=_domain)
@@ -98,7 +102,9 @@ def nanstd(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: A
            correction: Any = None) -> Any:  # fmt: skip
     """The standard deviation of the elements that are not NaN."""
     ddof = ddof if correction is None else correction
-    return _moment(np.std, ddof, a, axis, where, dtype=dtype, ddof=ddof, keepdims=keepdims)
+    return _moment(
+        np.std, ddof, a, axis, where, dtype=dtype, ddof=ddof, keepdims=keepdims, mean=mean
+    )
 
 
 def _extremum(reduce: Any, a: Any, axis: Any, keepdims: bool, initial: Any, where: Any) -> Any:
@@ -241,7 +247,7 @@ def cov(m: Any, y: Any = None, rowvar: bool = True, bias: bool = False, ddof: in
         x = np.concatenate([x, _variables(y, rowvar, "y")], 0)
     x = as_tensor(x).astype(dtype or np.result_type(x.dtype, np.float64))
     count = x.shape[1]
-    ddof = (0 if bias else 1) if ddof is None else ddof
+    ddof = (0 if bias else 1) if ddof is None else operator.index(ddof)
     weights = None
     if fweights is not None:
         weights = _sample_weights(fweights, count, "fweights")
@@ -264,8 +270,9 @@ def cov(m: Any, y: Any = None, rowvar: bool = True, bias: bool = False, ddof: in
 
 
 @composite(np.corrcoef, domain=cases(_observed))
-def corrcoef(x: Any, y: Any = None, rowvar: bool = True, *, dtype: Any = None) -> Any:
-    """The correlation matrix of variables in rows."""
+def corrcoef(x: Any, y: Any = None, rowvar: bool = True, bias: Any = None, ddof: Any = None, *,
+             dtype: Any = None) -> Any:  # fmt: skip
+    """The correlation matrix of variables in rows; `bias` and `ddof` never had an effect."""
     c = np.cov(x, y, rowvar, dtype=dtype)
     if c.ndim == 0:
         return c / c

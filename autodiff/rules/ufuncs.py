@@ -15,7 +15,7 @@ import numpy as np
 from autodiff.errors import UnsupportedError
 from autodiff.primitive import composite
 from autodiff.registry import lookup
-from autodiff.rules.indexing import _may_repeat, _plain_index, refuse_assignment, scatter
+from autodiff.rules.indexing import _may_repeat, _plain_index, refuse_assignment, scatter, truth
 from autodiff.shapes import normalize_axes, restore_axes
 from autodiff.tensor import as_tensor, store
 
@@ -41,13 +41,17 @@ def _call(
     keepdims: bool = False,
     **_: Any,  # casting, order, subok and signature do not change the derivative
 ) -> Any:
-    if axes is not None or (axis is not None and function is not getattr(np, "vecdot", None)):
+    lines: Options = {} if axis is None else {"axis": axis}
+    if keepdims:
+        lines["keepdims"] = True
+    if axes is not None or (lines and function is not getattr(np, "vecdot", None)):
         raise UnsupportedError(
-            f"{function.__name__}: axes= does not work on tensors; use np.moveaxis around it"
+            f"{function.__name__}: axes=, axis= and keepdims= do not work on tensors; use "
+            "np.moveaxis and np.expand_dims around it"
         )
     if dtype is not None:
         inputs = tuple(as_tensor(value).astype(dtype) for value in inputs)
-    result = lookup(function)(*inputs) if axis is None else lookup(function)(*inputs, axis=axis)
+    result = lookup(function)(*inputs, **lines)
     targets = (None,) if out is None else out if isinstance(out, tuple) else (out,)
     results = result if isinstance(result, tuple) else (result,)
     stored = tuple(
@@ -61,7 +65,7 @@ def _put(function: np.ufunc, target: Any, value: Any, where: Any) -> Any:
     """The result as ``out=`` and ``where=`` ask for it."""
     if where is not True:
         # Without a target NumPy leaves the other elements undefined; zeros have a gradient.
-        value = np.where(where, value, 0 if target is None else target)
+        value = np.where(truth(where), value, 0 if target is None else target)
     if target is None:
         return value
     if value.shape != target.shape:
@@ -91,20 +95,38 @@ def _reduce(
     keepdims: bool = False, **options: Any,
 ) -> Any:  # fmt: skip
     known = _REDUCTIONS.get(function)
+    if dtype is not None:
+        array = as_tensor(array).astype(dtype)
     if known is not None:
-        if dtype is not None:
-            array = as_tensor(array).astype(dtype)
         result = lookup(known)(array, axis=axis, keepdims=keepdims, **options)
         return _put(function, _single(out), result, True)
-    slices = _slices(array, axis)
-    initial = options.get("initial")
-    if initial is not None:
-        slices.insert(0, initial)
-    result = functools.reduce(function, slices)
+    result = _fold(function, array, axis, **options)
     if keepdims:
         axis = tuple(range(np.ndim(array))) if axis is None else axis
         result = restore_axes(result, axis, False)
     return _put(function, _single(out), result, True)
+
+
+def _fold(function: np.ufunc, array: Any, axis: Any, initial: Any = None, where: Any = True) -> Any:
+    """The function of the first two slices, then of that and the third, and so on."""
+    where, slices = truth(where), _slices(array, axis)
+    initial = None if initial is np._NoValue else initial
+    if initial is None:
+        if where is True and slices:
+            return functools.reduce(function, slices)
+        initial = function.identity
+        if initial is None:
+            raise ValueError(
+                f"{function.__name__}.reduce: there is nothing to begin with (the axis is empty, "
+                "or where= is given and the function has no identity); pass initial="
+            )
+    reduced = normalize_axes(axis, np.ndim(array))
+    lanes = [side for one, side in enumerate(np.shape(array)) if one not in reduced]
+    result = np.broadcast_to(as_tensor(initial).astype(array.dtype), lanes)
+    masks = _slices(np.broadcast_to(where, np.shape(array)), axis)
+    for part, mask in zip(slices, masks, strict=True):
+        result = np.where(mask, function(result, part), result)
+    return result
 
 
 def _slices(array: Any, axis: Any) -> list[Any]:
@@ -119,8 +141,10 @@ def _accumulate(
     function: np.ufunc, array: Any, axis: int = 0, dtype: Any = None, out: Any = None
 ) -> Any:
     known = _ACCUMULATIONS.get(function)
+    if dtype is not None:
+        array = as_tensor(array).astype(dtype)
     if known is not None:
-        result = lookup(known)(array, axis, dtype)
+        result = lookup(known)(array, axis)
     else:
         running: list[Any] = []
         for part in _slices(array, axis):
@@ -132,6 +156,8 @@ def _accumulate(
 def _reduceat(
     function: np.ufunc, array: Any, indices: Any, axis: int = 0, dtype: Any = None, out: Any = None
 ) -> Any:
+    if dtype is not None:
+        array = as_tensor(array).astype(dtype)
     starts = [int(index) for index in indices]
     ends = [*starts[1:], array.shape[axis]]
     moved = np.moveaxis(array, axis, 0)

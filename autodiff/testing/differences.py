@@ -245,7 +245,7 @@ def _restrict(
     f: Callable[..., Any], args: tuple[Any, ...], argnums: int
 ) -> tuple[Tree, Packing, np.ndarray, Callable[[np.ndarray], Any]]:
     """One argument taken apart, how its leaves are packed, their vector, and `f` of a vector."""
-    inputs = flatten(args[argnums])
+    inputs = flatten(args[argnums], values=True)
     for value, path in zip(inputs.leaves, inputs.paths, strict=True):
         check_inexact("numerical derivative", value, path)
     arrays = [as_array(leaf) for leaf in inputs.leaves]

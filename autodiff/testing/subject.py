@@ -78,7 +78,7 @@ def subject_of(f: Callable[..., Any], args: tuple[Any, ...]) -> Subject:
     >>> subject_of(lambda x, n: {"y": x**n}, (2.0, 3)).results()
     [array(8.)]
     """
-    tree = flatten(args)
+    tree = flatten(args, values=True)
     arrays = [as_array(leaf) for leaf in tree.leaves]
     varied = [index for index, array in enumerate(arrays) if array.dtype.kind in "fc"]
     if not varied:

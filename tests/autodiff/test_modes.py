@@ -7,6 +7,7 @@ import pytest
 
 import autodiff as ad
 from autodiff.errors import GradientError
+from autodiff.graph import mode
 
 
 def leaf(value, **options):
@@ -33,6 +34,15 @@ def test_enable_grad_records_within_no_grad():
             assert (x * 2).requires_grad
         assert not (x * 2).requires_grad
     assert ad.grad_enabled()
+
+
+def test_enable_grad_where_it_is_enabled_anyway_costs_nothing():
+    """Transforms run their function in it."""
+    with ad.enable_grad():
+        assert mode.special == 0
+        with ad.no_grad(), ad.enable_grad():
+            assert mode.special == 1
+    assert mode.special == 0
 
 
 def test_no_grad_decorates_functions():

@@ -52,6 +52,12 @@ def test_comparisons_give_plain_arrays(compare):
         np.testing.assert_array_equal(result, compare(x.data, other))
 
 
+def test_no_element_is_equal_to_a_text():
+    for x in (leaf([1.0, 2.0]), leaf(1.0)):
+        np.testing.assert_array_equal(x == "unscaled", x.data == "unscaled")
+        np.testing.assert_array_equal(x != "unscaled", x.data != "unscaled")
+
+
 def test_unary_operators():
     x = leaf([-1.5, 2.5])
     np.testing.assert_array_equal((-x).data, [1.5, -2.5])

@@ -32,8 +32,6 @@ WITHOUT_DOMAIN = {
     "empty_like": f"{CREATES}, and its values are undefined",
     "ufunc": "answers for the options and methods of all ufuncs; see rules/test_ufunc_methods.py",
     "einsum_path": "returns a plan, not numbers",
-    "broadcast_arrays": "takes any number of arrays; its primitive is broadcast_to",
-    "astype": "a method of tensors; its primitive has a domain",
     "intersect1d": "has a derivative only where numbers coincide",
     "cho_factor": "leaves half of its result undefined; cho_solve has a domain",
 }
@@ -144,6 +142,22 @@ def test_only_what_rules_name_is_kept(registered):
 
     x = ad.tensor(np.ones(3), requires_grad=True)
     assert scale(x, 2.0, unused=np.zeros(9)).node.kept == ("weight_kept",)
+
+
+def test_an_argument_without_a_rule_does_not_lose_a_gradient(registered):
+    @ad.primitive(x=lambda g, power: g * power, domain=ad.real)
+    def scale(x, power, offset=None):
+        return x * power
+
+    x, t = ad.tensor([1.0, 2.0], requires_grad=True), ad.tensor(3.0, requires_grad=True)
+    for options in ({"power": t}, {"power": 2.0, "offset": t}):
+        with pytest.raises(ad.errors.UnsupportedError, match=r"scale: .*'(power|offset)'.*detach"):
+            scale(x, **options)
+    scale(x, t.detach()).backward(np.ones(2))
+    assert type(x.grad) is np.ndarray
+    np.testing.assert_array_equal(x.grad, [3, 3])
+    with ad.no_grad():
+        np.testing.assert_array_equal(scale(x, t).data, [3, 6])
 
 
 def test_a_rule_of_the_wrong_shape_is_named(registered):

@@ -1,5 +1,6 @@
 """Every declared function, at random points of its domain, at special points and at kinks."""
 
+import itertools
 import warnings
 from collections import Counter
 from dataclasses import replace
@@ -53,6 +54,25 @@ def test_value_and_derivatives_are_right(entry, data):
     check_call(entry, args, kwargs)
 
 
+@pytest.mark.parametrize("entry", DECLARED, ids=names(DECLARED))
+def test_third_derivatives_are_right(entry):
+    """At the first small call that is smooth enough for a numerical one."""
+    tried = 0
+    for args, kwargs in sample_calls(entry, 60):
+        call = BoundCall(entry, args, kwargs)
+        if not call.arrays or not all(0 < array.size <= 6 for array in call.arrays):
+            continue
+        tried += 1
+        try:
+            check_grads(call, *call.arrays, order=entry.order + 1, modes=["reverse"], atol=1e-12)
+        except WrongGradient as error:
+            if "does not settle" not in str(error):
+                raise
+            continue
+        return
+    assert not tried
+
+
 SPECIAL = [entry for entry in DECLARED if entry.points]
 
 
@@ -77,15 +97,10 @@ def test_the_derivative_at_a_kink_is_the_symmetric_one(entry):
 
 # What takes complex numbers in NumPy or SciPy, but has derivatives for real ones only.
 REAL_ONLY = {
-    "softsign": "is a function of networks",
     "eigh": "complex eigenvectors have an arbitrary phase; the rule says so",
     "svd": "complex singular vectors have an arbitrary phase; the rule says so",
     "qr": "the complete form has arbitrary vectors; the rule says so",
     "unique_values": "NumPy does not sort complex numbers there",
-    "gamma": "SciPy has no complex zeta function for the second derivative",
-    "loggamma": "the same",
-    "rgamma": "the same",
-    "psi": "the same",
 }
 
 
@@ -152,10 +167,26 @@ def gradients(call):
     return pullback(cotangents(subject.results(), np.random.default_rng(0)))
 
 
-@pytest.mark.parametrize(("entry", "argument"), RULES, ids=RULE_IDS)
-def test_a_rule_wrong_by_a_thousandth_is_caught(entry, argument):
+# Rules that give zero wherever there is a derivative: times 1.001 they are the same.
+ZERO = {
+    "heaviside-a", "heaviside-b", "copysign-b", "floor-x", "ceil-x", "trunc-x", "rint-x",
+    "floor_divide-a", "floor_divide-b", "nextafter-b", "round-a", "around-a",
+}  # fmt: skip
+
+
+def is_unknown(entry, argument):
+    """Whether nobody knows the derivative: the rule raises an error that says so."""
+    return entry.rules[argument].function.__qualname__.startswith("unknown.")
+
+
+@pytest.mark.parametrize(
+    ("entry", "argument"),
+    [rule for rule in RULES if not is_unknown(*rule)],
+    ids=[name for name, rule in zip(RULE_IDS, RULES, strict=True) if not is_unknown(*rule)],
+)
+def test_a_rule_wrong_by_a_thousandth_is_caught(entry, argument, request):
     caught = 0
-    for args, kwargs in sample_calls(entry, 6):
+    for args, kwargs in itertools.chain(sample_calls(entry, 60), complex_calls(entry, 3)):
         right, wrong = (BoundCall(e, args, kwargs) for e in (entry, spoiled(entry, argument)))
         pairs = zip(gradients(right), gradients(wrong), strict=True) if right.arrays else []
         if all(np.array_equal(a, b, equal_nan=True) for a, b in pairs):
@@ -163,5 +194,6 @@ def test_a_rule_wrong_by_a_thousandth_is_caught(entry, argument):
         with pytest.raises(WrongGradient, match=r"wrong derivative in reverse mode\n"):
             check_grads(wrong, *wrong.arrays, order=1, modes=["reverse"])
         caught += 1
-    if not caught:
-        pytest.skip("the rule is zero everywhere")
+        if caught == 6:
+            break
+    assert caught or request.node.callspec.id in ZERO

@@ -260,6 +260,16 @@ def test_jvp_refuses_tangents_that_do_not_fit(primals, tangents, message):
         ad.jvp(np.sin, primals, tangents)
 
 
+def test_jvp_records_only_what_depends_on_the_cotangent():
+    """The derivative of sin is recorded times the cotangent; the cosine in it is a plain array."""
+    with ad.trace() as trace:
+        ad.jvp(np.sin, (X,), (np.ones(3),))
+    assert [operation.primitive.name for operation in trace] == ["sin", "multiply"]
+    with ad.trace() as trace:  # here the outer gradient goes through the cosine, too
+        ad.grad(lambda x: np.sum(ad.jvp(np.sin, (x,), (np.ones(3),))[1]))(X)
+    assert "cos" in [operation.primitive.name for operation in trace]
+
+
 def test_in_place_code_has_tangents():
     def f(x):
         y = np.copy(x)

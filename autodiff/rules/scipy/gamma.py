@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -31,16 +32,43 @@ rgamma = primitive(
 # The Hurwitz zeta function: scipy.special.zeta calls one of two ufuncs, and this is the one for two
 # arguments. DLMF 25.11.17, and 5.15.1 for psi.
 hurwitz: Any = special._ufuncs._zeta  # type: ignore[attr-defined]
+_FAR = 14  # from where on the series has more than 16 digits
+_BERNOULLI = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 / 510)
+
+
+def _zeta(a: Any, b: Any) -> Any:
+    """The sum over k >= 0 of ``(b + k) ** -a``, also for complex `b`, which SciPy does not take.
+
+    From a term that is far enough to the right it is Euler and Maclaurin's formula, DLMF 2.10.1.
+    """
+    if not np.iscomplexobj(b):
+        return hurwitz(a, b)
+    b = np.asarray(b)
+    steps = math.ceil(max(0.0, _FAR - float(np.min(b.real, initial=_FAR))))
+    total = np.zeros_like(b)
+    for k in range(steps):
+        total = total + (b + k) ** -a
+    far = b + steps
+    power = far**-a
+    total = total + power * far / (a - 1) + power / 2
+    power, factor = power / far, a / 2  # factor is a (a + 1) ... (a + 2 j - 2) / (2 j)!
+    for j, bernoulli in enumerate(_BERNOULLI, start=1):
+        total = total + bernoulli * factor * power
+        power = power / (far * far)
+        factor = factor * ((a + 2 * j - 1) * (a + 2 * j)) / ((2 * j + 1) * (2 * j + 2))
+    return total
+
 
 zeta = primitive(
     hurwitz,
     name="zeta",
+    forward=_zeta,
     a=unknown("zeta", "the exponent (the first argument)"),
-    b=lambda g, a, b: -g * (a * hurwitz(a + 1, b)),
+    b=lambda g, a, b: -g * (a * zeta(a + 1, b)),
     singular=True,
     domain=at_parameters([(2,), (3,), (1.5,)], away_from_zero),
 )
-psi = primitive(special.psi, x=lambda g, x: g * hurwitz(2, x), singular=True, domain=away_from_zero)
+psi = primitive(special.psi, x=lambda g, x: g * zeta(2, x), singular=True, domain=away_from_zero)
 
 
 @composite(
@@ -50,7 +78,7 @@ def polygamma(n: Any, x: Any) -> Any:
     """The derivatives of `psi`, by their order `n`, which is a constant."""
     n = np.asarray(n)
     sign = np.where(n % 2, 1.0, -1.0)
-    higher = sign * special.gamma(n + 1.0) * hurwitz(np.maximum(n, 1) + 1.0, x)
+    higher = sign * special.gamma(n + 1.0) * zeta(np.maximum(n, 1) + 1.0, x)
     return np.where(n == 0, special.psi(x), higher)
 
 

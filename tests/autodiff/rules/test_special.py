@@ -42,6 +42,32 @@ def test_third_derivatives_at_zero():
     np.testing.assert_allclose(ad.hessian(ad.grad(ad.grad(np.i0)))(0.0), 3 / 8)
 
 
+# ---------------------------------------------------------------- zeta at complex numbers
+
+
+@pytest.mark.parametrize("exponent", [2, 3, 1.5, 7])
+def test_the_complex_zeta_function_continues_the_real_one(exponent):
+    zeta = autodiff.rules.scipy.gamma.zeta
+    x = np.linspace(0.05, 30, 50)
+    real = scipy_special.zeta(exponent, x)
+    np.testing.assert_allclose(zeta(exponent, x + 0j), real, rtol=1e-14)
+
+
+def test_the_complex_zeta_function_satisfies_its_recurrence():
+    zeta = autodiff.rules.scipy.gamma.zeta
+    rng = np.random.default_rng(0)
+    z = rng.uniform(-5, 5, 40) + 1j * rng.uniform(0.5, 5, 40) * rng.choice([-1, 1], 40)
+    for exponent in (2, 3):
+        np.testing.assert_allclose(
+            zeta(exponent, z) - zeta(exponent, z + 1), z**-exponent, rtol=1e-10, atol=1e-14
+        )
+    # DLMF 25.11.17, by differences along both axes
+    h = 1e-5
+    for direction in (1, 1j):
+        slope = (zeta(2, z + h * direction) - zeta(2, z - h * direction)) / (2 * h * direction)
+        np.testing.assert_allclose(slope, -2 * zeta(3, z), rtol=1e-5)
+
+
 # ---------------------------------------------------------------- loading
 
 

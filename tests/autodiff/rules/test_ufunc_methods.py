@@ -31,13 +31,27 @@ def test_reduce_several_axes(ufunc, axis, keepdims):
     check_grads(lambda x: ufunc.reduce(x, axis, keepdims=keepdims), X, order=1)
 
 
-@pytest.mark.parametrize("ufunc", [np.add, np.multiply, np.maximum, np.minimum])
-def test_reduce_from_an_initial_value_and_where(ufunc):
-    where = X > 1
-    options = {"axis": 1, "initial": 1.2, "where": where}
+@pytest.mark.parametrize(
+    "ufunc", [np.add, np.multiply, np.maximum, np.minimum, np.fmax, np.logaddexp, np.hypot]
+)
+@pytest.mark.parametrize("axis", [1, None])
+def test_reduce_from_an_initial_value_and_where(ufunc, axis):
+    options = {"axis": axis, "initial": 1.2, "where": X > 1}
     got = ufunc.reduce(ad.tensor(X), **options)
     np.testing.assert_allclose(got.data, ufunc.reduce(X, **options))
     check_grads(lambda x: ufunc.reduce(x, **options), X, order=1)
+
+
+def test_reduce_begins_with_the_identity():
+    where = np.array([[True, False, False, False], [False] * 4, [True] * 4])
+    got = np.logaddexp.reduce(ad.tensor(X), axis=1, where=where)
+    np.testing.assert_allclose(got.data, np.logaddexp.reduce(X, axis=1, where=where))
+    empty = ad.tensor(np.zeros((2, 0)))
+    np.testing.assert_array_equal(np.hypot.reduce(empty, axis=1).data, [0, 0])
+    with pytest.raises(ValueError, match=r"fmax\.reduce: .*pass initial="):
+        np.fmax.reduce(ad.tensor(X), where=where)
+    with pytest.raises(ValueError, match=r"fmax\.reduce: .*pass initial="):
+        np.fmax.reduce(empty, axis=1)
 
 
 @pytest.mark.parametrize("ufunc", BINARY)
@@ -87,7 +101,10 @@ def test_methods_with_a_dtype():
     x = ad.tensor(X.astype(np.float32), requires_grad=True)
     for call in (
         lambda x: np.add.reduce(x, dtype=np.float64),
+        lambda x: np.logaddexp.reduce(x, dtype=np.float64),
         lambda x: np.add.accumulate(x, dtype=np.float64),
+        lambda x: np.hypot.accumulate(x, dtype=np.float64),
+        lambda x: np.hypot.reduceat(x, [0, 2], dtype=np.float64),
         lambda x: np.exp(x, dtype=np.float64),
     ):
         y = call(x)

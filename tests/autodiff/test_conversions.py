@@ -1,0 +1,160 @@
+"""Code that asks a tensor for a plain number or array may read it, but not lose its gradient."""
+
+import math
+from math import sin
+
+import numpy as np
+import pytest
+
+import autodiff as ad
+from autodiff.errors import DtypeError, GradientError
+
+RNG = np.random.default_rng(0)
+
+
+def leaf(value, **options):
+    return ad.tensor(value, requires_grad=True, **options)
+
+
+def refusal(caught):
+    """The error that says what to do; NumPy may put one of its own in front of it."""
+    error = caught.value
+    return error if isinstance(error, GradientError) else error.__cause__
+
+
+# ---------------------------------------------------------------- arrays
+
+
+@pytest.mark.parametrize(
+    "lose",
+    [
+        lambda t: np.asarray(t),
+        lambda t: np.array([t, t]),
+        lambda t: np.array(t),
+        lambda t: np.zeros((2, 2)).__setitem__(0, t),
+        lambda t: np.asarray(t * 2),
+        lambda t: np.full(2, t[0]),
+        lambda t: np.array([[1.0], t]),
+    ],
+)
+def test_a_gradient_is_not_lost_on_the_way_into_an_array(lose):
+    with pytest.raises(GradientError, match=r"lose its gradient.*(ad\.numpy|np\.stack)"):
+        lose(leaf([1.0, 2.0]))
+
+
+def test_a_gradient_is_not_lost_on_the_way_into_an_element():
+    x, array = leaf(1.0), np.zeros(2)
+    for value in (x, np.sin(x) * 2):
+        # NumPy turns whatever a sequence raises here into a ValueError, with ours as its cause.
+        with pytest.raises((GradientError, ValueError)) as caught:
+            array[0] = value
+        assert "ad.numpy.zeros(n)" in str(refusal(caught))
+    assert not array.any()
+
+
+# ---------------------------------------------------------------- numbers
+
+
+def in_a_loop(t):
+    for value in map(float, [t]):
+        return value
+    return None
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda t: float(t),
+        lambda t: f"{t:.3f}",
+        lambda t: "%.3f" % t,  # noqa: UP031
+        lambda t: [float(value) for value in (t, t)],
+        lambda t: list(map(float, [t])),
+        lambda t: sorted([t, t], key=float),
+        lambda t, number=float: number(t),
+        lambda t: complex(t),
+        lambda t: math.exp(float(t)),
+        lambda t: int(t),
+        lambda t: t.item(),
+        in_a_loop,
+    ],
+)
+def test_a_number_can_be_read(read):
+    read(leaf(2.5))
+
+
+@pytest.mark.parametrize(
+    "lose",
+    [
+        lambda t: math.sin(t),
+        lambda t: sin(t),
+        lambda t: math.exp(t * 2),
+        lambda t: math.fsum([t, t]),
+        lambda t: np.float64(t),
+        lambda t: np.zeros(2).fill(t),
+        lambda t: np.fromiter([t, t], float),
+        lambda t: RNG.normal(t, 1.0),
+        lambda t: np.sum(np.ones(3), initial=t),
+        lambda t: np.add.reduce(np.ones(3), initial=t),
+        lambda t: np.nanmax(np.ones(3), initial=t),
+    ],
+)
+def test_a_gradient_is_not_lost_on_the_way_into_a_number(lose):
+    with pytest.raises((GradientError, ValueError)) as caught:
+        lose(leaf(1.0))
+    assert isinstance(refusal(caught), GradientError)
+    assert "lose its gradient" in str(refusal(caught))
+
+
+def test_a_function_with_the_name_of_one_of_pythons_is_not_taken_for_it():
+    from math import pow
+
+    with pytest.raises(GradientError, match="lose its gradient"):
+        pow(leaf(2.0), 2)
+
+
+def test_a_tensor_of_real_numbers_is_no_index():
+    t = leaf(1.0)
+    for call in (lambda: range(t), lambda: [1, 2][t], lambda: np.sum(np.ones((2, 2)), axis=t)):
+        with pytest.raises(DtypeError, match=r"whole number is needed.*int\(t\)"):
+            call()
+    assert [1, 2][ad.tensor(1)] == 2
+
+
+# ---------------------------------------------------------------- other libraries
+
+
+def test_a_function_of_scipy_is_named_with_its_counterpart():
+    linalg = pytest.importorskip("scipy.linalg")
+    special = pytest.importorskip("scipy.special")
+    for call in (lambda t: linalg.expm(t), lambda t: special.logsumexp(t)):
+        with pytest.raises(GradientError, match=r"scipy's (expm|logsumexp).*autodiff\.scipy"):
+            call(leaf(np.eye(2)))
+
+
+def test_the_code_of_scipy_that_asks_for_a_number_is_named():
+    integrate = pytest.importorskip("scipy.integrate")
+    t = leaf(2.0)
+    with pytest.raises(GradientError, match=r"scipy's quad.*write float\(t\)"):
+        integrate.quad(lambda x: x * t, 0.0, 1.0)
+
+
+def test_minimizing_a_function_that_returns_a_gradient_works():
+    optimize = pytest.importorskip("scipy.optimize")
+
+    def f(x, a):
+        return np.sum((x - a) ** 4) + np.sum(x**2)
+
+    a, start = np.array([1.0, -2.0]), np.zeros(2)
+    found = optimize.minimize(ad.value_and_grad(f), start, args=(a,), jac=True, method="BFGS")
+    np.testing.assert_allclose(ad.grad(f)(found.x, a), 0, atol=1e-4)
+
+
+def test_plots_and_estimators_take_detached_tensors_only():
+    pyplot = pytest.importorskip("matplotlib.pyplot")
+    preprocessing = pytest.importorskip("sklearn.preprocessing")
+    t = leaf(RNG.normal(size=(4, 2)))
+    figure = pyplot.Figure()
+    for take in (figure.subplots().plot, preprocessing.StandardScaler().fit):
+        with pytest.raises(GradientError, match=r"t\.detach\(\)$"):
+            take(t)
+        take(t.detach())
