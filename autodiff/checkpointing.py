@@ -24,8 +24,8 @@ def checkpoint(function: F) -> F:
     happens inside is needed only then; the price is one more forward pass. `function` must compute
     the same both times: pass a seeded generator's state, not a generator, if it draws numbers.
 
-    Arguments and results may be nested tuples, lists and dicts. Gradients also flow to tensors
-    that the function captures.
+    Arguments and results may be nested tuples, lists, dicts and modules. Gradients also flow to
+    tensors that the function captures.
 
     >>> import autodiff as ad
     >>> @ad.checkpoint

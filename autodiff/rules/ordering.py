@@ -14,6 +14,7 @@ import numpy as np
 from autodiff.domains import Call, Draw, cases
 from autodiff.primitive import composite, plain, primitive
 from autodiff.rules.indexing import scatter
+from autodiff.rules.reductions import over_count
 
 # ---------------------------------------------------------------- sort and partition
 
@@ -25,8 +26,8 @@ def share_ties(g: Any, y: Any) -> Any:
         return g
     first = np.concatenate([np.ones((*y.shape[:-1], 1), bool), np.logical_not(equal)], axis=-1)
     group = np.reshape(np.cumsum(first) - 1, y.shape)
-    count = np.bincount(np.ravel(group)).astype(g.dtype)
-    return (scatter(g, group, count.shape) / count)[group]
+    count = np.bincount(np.ravel(group))
+    return over_count(scatter(g, group, count.shape), count)[group]
 
 
 def unsort(g: Any, x: Any) -> Any:
@@ -87,8 +88,8 @@ def _distinct_rule(
     g: Any, x_shape: tuple[int, ...], inverse: Any, counts: Any, axis: int | None
 ) -> Any:
     if axis is None:
-        return np.reshape((g / counts.astype(g.dtype))[inverse], x_shape)
-    g = np.moveaxis(g, axis, -1) / counts.astype(g.dtype)
+        return np.reshape(over_count(g, counts)[inverse], x_shape)
+    g = over_count(np.moveaxis(g, axis, -1), counts)
     return np.moveaxis(g[..., inverse], -1, axis)
 
 

@@ -40,6 +40,13 @@ def _count(shape: tuple[int, ...], axis: Any, where: Any = True) -> Any:
     return np.sum(np.broadcast_to(where, shape), axis=axis, keepdims=True)
 
 
+def over_count(g: Any, count: Any) -> Any:
+    """``g / count``; in half precision, whose largest number is 65504, a count may be too large."""
+    if g.dtype.itemsize <= 2:
+        g = g.astype(np.float32)
+    return g / (count.astype(g.dtype) if isinstance(count, np.ndarray) else count)
+
+
 # ---------------------------------------------------------------- sums and means
 
 sum = primitive(
@@ -65,7 +72,7 @@ mean = primitive(
     signature="x, axis=None, dtype=None, out=None, keepdims=False, *, where=True",
     forward=_mean,
     x=lambda g, x_shape, axis, keepdims, where: _masked(
-        restore_axes(g, axis, keepdims) / _count(x_shape, axis, where), where
+        over_count(restore_axes(g, axis, keepdims), _count(x_shape, axis, where)), where
     ),
     domain=cases(lambda d: _reduction(d, empty=False)),
 )
@@ -93,7 +100,7 @@ def _deviation(x: Any, axis: Any, ddof: Any, where: Any, correction: Any) -> Any
     if np.iscomplexobj(x):
         centred = np.conjugate(centred)
     divisor = _count(np.shape(x), axis, where) - _ddof(ddof, correction)
-    return _masked(centred / divisor, where)
+    return _masked(over_count(centred, divisor), where)
 
 
 _MOMENT = (
@@ -249,7 +256,7 @@ def _extremum_rule(g: Any, y: Any, x: Any, axis: Any, keepdims: bool) -> Any:
     ties = x == restore_axes(y, axis, keepdims)
     count = np.sum(ties, axis=axis, keepdims=True)
     g = restore_axes(g, axis, keepdims)
-    return (g if np.all(count == 1) else g / count.astype(g.dtype)) * ties
+    return (g if np.all(count == 1) else over_count(g, count)) * ties
 
 
 def _extremum(d: Draw) -> Call:

@@ -506,9 +506,7 @@ def astype(x: Any, dtype: Any) -> Any:
 
 
 if hasattr(np, "astype"):  # NumPy 2.1
-    composite(np.astype, domain=cases(_converted))(
-        lambda x, dtype, /, **options: astype(x, dtype)
-    )
+    composite(np.astype, domain=cases(_converted))(lambda x, dtype, /, **options: astype(x, dtype))
 
 
 def _like(function: Any) -> Any:

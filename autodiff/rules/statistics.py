@@ -166,7 +166,7 @@ def average(
     a = as_tensor(a)
     if weights is None:
         mean = np.mean(a, axis, keepdims=keepdims)
-        total = mean.dtype.type(a.size / mean.size)
+        total: Any = mean.dtype.type(a.size / mean.size) if returned else None
     else:
         weights = _spread_weights(as_tensor(weights), a.shape, axis)
         least = [np.float64] if a.dtype.kind in "iub" else []

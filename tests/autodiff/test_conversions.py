@@ -138,6 +138,15 @@ def test_the_code_of_scipy_that_asks_for_a_number_is_named():
         integrate.quad(lambda x: x * t, 0.0, 1.0)
 
 
+def test_the_code_of_scipy_does_not_just_read_a_number():
+    """It says float(t), as users do, and goes on computing with the number."""
+    integrate = pytest.importorskip("scipy.integrate")
+    end = leaf(1.0)
+    with pytest.raises(GradientError, match="scipy's solve_ivp"):
+        integrate.solve_ivp(lambda t, y: -y, (0.0, end), [1.0])
+    assert integrate.solve_ivp(lambda t, y: -y, (0.0, float(end)), [1.0]).success
+
+
 def test_minimizing_a_function_that_returns_a_gradient_works():
     optimize = pytest.importorskip("scipy.optimize")
 

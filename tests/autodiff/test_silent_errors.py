@@ -64,6 +64,20 @@ def test_full_refuses_to_lose_the_gradient_and_works_in_autodiff_numpy():
     assert t.grad == 6
 
 
+def test_a_method_of_a_plain_array_refuses_to_lose_the_gradient():
+    """autograd: 0 for ``array.T.dot(x)``."""
+    x = leaf(1.0, 2.0)
+    for call in (
+        np.ones((2, 2)).T.dot,
+        np.ones(2).searchsorted,
+        lambda t: np.ones(2).put([0, 1], t),
+    ):
+        with pytest.raises(GradientError, match="lose its gradient"):
+            call(x)
+    np.ones(2).clip(x, 3.0).sum().backward()  # this one asks
+    np.testing.assert_array_equal(x.grad, [0.5, 1])
+
+
 # ---------------------------------------------------------------- values that change
 
 
@@ -127,6 +141,41 @@ def test_a_tensor_made_of_an_array_does_not_change_with_it():
 def test_a_product_with_zeros(x, expected):
     """autograd: nan."""
     np.testing.assert_array_equal(ad.grad(np.prod)(np.array(x)), expected)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [np.max, np.min, np.mean, np.average, np.median, lambda x: np.sort(x)[0],
+     lambda x: np.unique(x)[0], lambda x: np.linalg.norm(x, np.inf)],
+)  # fmt: skip
+def test_a_share_of_many_elements_does_not_vanish_in_half_precision(function):
+    """tinygrad: 0 for the maximum of 70,000 equal numbers, more than float16 can count."""
+    g = ad.grad(function)(np.ones(70_000, np.float16))
+    assert g.dtype == np.float16
+    np.testing.assert_allclose(np.sum(g, dtype=float), 1.0, rtol=0.01)
+
+
+@pytest.mark.parametrize("function", [np.var, np.std])
+def test_a_spread_of_many_elements_has_a_gradient_in_half_precision(function):
+    x = np.arange(70_000) % 2
+    short, double = (ad.grad(function)(x.astype(dtype)) for dtype in (np.float16, float))
+    np.testing.assert_allclose(short, double, rtol=0.02)
+
+
+def test_two_leaves_with_the_same_value_are_two():
+    """tinygrad: both get the sum of the gradients."""
+    x, y = leaf(3.0), leaf(3.0)
+    (x + y).sum().backward()
+    assert (x.grad, y.grad) == (1, 1)
+
+
+def test_of_two_values_for_one_place_the_last_one_counts():
+    """PyTorch: both have a gradient."""
+    values = leaf(1.0, 2.0)
+    target = np.zeros_like(values, shape=1)
+    target[[0, 0]] = values
+    target.sum().backward()
+    np.testing.assert_array_equal(values.grad, [0, 1])
 
 
 @pytest.mark.parametrize("order", [None, 2, 1, np.inf])
