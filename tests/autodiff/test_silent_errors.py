@@ -269,3 +269,12 @@ def test_a_backward_pass_takes_time_in_proportion_to_the_graph():
     short = min(seconds(2_000) for _ in range(3))
     long = min(seconds(32_000) for _ in range(3))
     assert long < 16 * 8 * short  # quadratic would be 256 times
+
+
+def test_assignment_to_a_tensor_that_went_twice_into_one_function():
+    x = ad.tensor([2.0, 3.0], requires_grad=True)
+    y = x * 1
+    square = y * y  # y goes in twice
+    y[0] = 5.0  # a new value; the product keeps the old one
+    np.sum(square + y * y).backward()
+    assert np.array_equal(x.grad, [4.0, 12.0])  # 2 * 2; 2 * 3 from either product
