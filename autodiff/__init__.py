@@ -14,7 +14,7 @@ from autodiff import allocator as allocator
 from autodiff import domains, errors, rules
 from autodiff.checkpointing import checkpoint
 from autodiff.domains import above, below, between, integers, nonzero, positive, real
-from autodiff.graph import enable_grad, grad_enabled, no_grad
+from autodiff.modes import enable_grad, grad_enabled, no_grad
 from autodiff.primitive import composite, constant, primitive
 from autodiff.tensor import Tensor, as_tensor, tensor
 from autodiff.tracing import scope, trace, tracing

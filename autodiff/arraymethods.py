@@ -22,13 +22,14 @@ if TYPE_CHECKING:
 
     from autodiff.tensor import Tensor
 
-__all__ = ["ArrayMethods"]
+__all__ = ["ArrayMethods", "call"]
 
 Axis = int | tuple[int, ...] | None
 Dtype = DTypeLike | None
 
 
-def _call(function: Any, *args: Any, out: Any = None, **kwargs: Any) -> Any:
+def call(function: Any, *args: Any, out: Any = None, **kwargs: Any) -> Any:
+    """What answers for `function`, called; the result is put where `out` says."""
     result = dispatch[function](*args, **kwargs)
     if out is None:
         return result
@@ -45,127 +46,127 @@ class ArrayMethods(BitOperators, MemoryMembers):
     # -- arithmetic: each returns a new Tensor
 
     def __add__(self, other: Any) -> Tensor:
-        return _call(np.add, self, other)
+        return call(np.add, self, other)
 
     def __radd__(self, other: Any) -> Tensor:
-        return _call(np.add, other, self)
+        return call(np.add, other, self)
 
     def __sub__(self, other: Any) -> Tensor:
-        return _call(np.subtract, self, other)
+        return call(np.subtract, self, other)
 
     def __rsub__(self, other: Any) -> Tensor:
-        return _call(np.subtract, other, self)
+        return call(np.subtract, other, self)
 
     def __mul__(self, other: Any) -> Tensor:
-        return _call(np.multiply, self, other)
+        return call(np.multiply, self, other)
 
     def __rmul__(self, other: Any) -> Tensor:
-        return _call(np.multiply, other, self)
+        return call(np.multiply, other, self)
 
     def __truediv__(self, other: Any) -> Tensor:
-        return _call(np.divide, self, other)
+        return call(np.divide, self, other)
 
     def __rtruediv__(self, other: Any) -> Tensor:
-        return _call(np.divide, other, self)
+        return call(np.divide, other, self)
 
     def __matmul__(self, other: Any) -> Tensor:
-        return _call(np.matmul, self, other)
+        return call(np.matmul, self, other)
 
     def __rmatmul__(self, other: Any) -> Tensor:
-        return _call(np.matmul, other, self)
+        return call(np.matmul, other, self)
 
     def __pow__(self, other: Any) -> Tensor:
-        return _call(np.power, self, other)
+        return call(np.power, self, other)
 
     def __rpow__(self, other: Any) -> Tensor:
-        return _call(np.power, other, self)
+        return call(np.power, other, self)
 
     def __mod__(self, other: Any) -> Tensor:
-        return _call(np.remainder, self, other)
+        return call(np.remainder, self, other)
 
     def __rmod__(self, other: Any) -> Tensor:
-        return _call(np.remainder, other, self)
+        return call(np.remainder, other, self)
 
     def __floordiv__(self, other: Any) -> Tensor:
-        return _call(np.floor_divide, self, other)
+        return call(np.floor_divide, self, other)
 
     def __rfloordiv__(self, other: Any) -> Tensor:
-        return _call(np.floor_divide, other, self)
+        return call(np.floor_divide, other, self)
 
     def __divmod__(self, other: Any) -> tuple[Tensor, Tensor]:
-        return _call(np.divmod, self, other)
+        return call(np.divmod, self, other)
 
     def __rdivmod__(self, other: Any) -> tuple[Tensor, Tensor]:
-        return _call(np.divmod, other, self)
+        return call(np.divmod, other, self)
 
     def __neg__(self) -> Tensor:
-        return _call(np.negative, self)
+        return call(np.negative, self)
 
     def __pos__(self) -> Tensor:
-        return _call(np.positive, self)
+        return call(np.positive, self)
 
     def __abs__(self) -> Tensor:
-        return _call(np.absolute, self)
+        return call(np.absolute, self)
 
     # -- comparisons and bits: plain arrays, for masks and branches
 
     def __eq__(self, other: object) -> Any:
         if isinstance(other, str):  # as with an array, no element is a text
-            return np.zeros(_call(np.shape, self), bool)[()]
-        return _call(np.equal, self, other)
+            return np.zeros(call(np.shape, self), bool)[()]
+        return call(np.equal, self, other)
 
     def __ne__(self, other: object) -> Any:
         if isinstance(other, str):
-            return np.ones(_call(np.shape, self), bool)[()]
-        return _call(np.not_equal, self, other)
+            return np.ones(call(np.shape, self), bool)[()]
+        return call(np.not_equal, self, other)
 
     def __lt__(self, other: Any) -> Any:
-        return _call(np.less, self, other)
+        return call(np.less, self, other)
 
     def __le__(self, other: Any) -> Any:
-        return _call(np.less_equal, self, other)
+        return call(np.less_equal, self, other)
 
     def __gt__(self, other: Any) -> Any:
-        return _call(np.greater, self, other)
+        return call(np.greater, self, other)
 
     def __ge__(self, other: Any) -> Any:
-        return _call(np.greater_equal, self, other)
+        return call(np.greater_equal, self, other)
 
     __hash__ = object.__hash__
 
     # -- indexing
 
     def __getitem__(self, index: Any) -> Tensor:
-        return _call(operator.getitem, self, index)
+        return call(operator.getitem, self, index)
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        _call(operator.setitem, self, index, value)
+        call(operator.setitem, self, index, value)
 
     # -- in place: the name is bound to a new value, with the graph that belongs to it
 
     def __iadd__(self, other: Any) -> Self:
-        return self._rebind(_call(np.add, self, other))
+        return self._rebind(call(np.add, self, other))
 
     def __isub__(self, other: Any) -> Self:
-        return self._rebind(_call(np.subtract, self, other))
+        return self._rebind(call(np.subtract, self, other))
 
     def __imul__(self, other: Any) -> Self:
-        return self._rebind(_call(np.multiply, self, other))
+        return self._rebind(call(np.multiply, self, other))
 
     def __itruediv__(self, other: Any) -> Self:
-        return self._rebind(_call(np.divide, self, other))
+        return self._rebind(call(np.divide, self, other))
 
     def __imatmul__(self, other: Any) -> Self:
-        return self._rebind(_call(np.matmul, self, other))
+        return self._rebind(call(np.matmul, self, other))
 
     def __ipow__(self, other: Any) -> Self:
-        return self._rebind(_call(np.power, self, other))
+        return self._rebind(call(np.power, self, other))
 
     def __imod__(self, other: Any) -> Self:
-        return self._rebind(_call(np.remainder, self, other))
+        return self._rebind(call(np.remainder, self, other))
 
     def __ifloordiv__(self, other: Any) -> Self:
-        return self._rebind(_call(np.floor_divide, self, other))
+        return self._rebind(call(np.floor_divide, self, other))
 
     def _rebind(self, value: Any) -> Self:
         raise NotImplementedError
@@ -175,57 +176,57 @@ class ArrayMethods(BitOperators, MemoryMembers):
     @property
     def T(self) -> Tensor:
         """The transpose."""
-        return _call(np.transpose, self)
+        return call(np.transpose, self)
 
     @property
     def mT(self) -> Tensor:
         """The last two axes exchanged."""
-        return _call(np.matrix_transpose, self)
+        return call(np.matrix_transpose, self)
 
     def reshape(self, *shape: Any, order: Any = "C", copy: bool | None = None) -> Tensor:
         """The same elements in another shape, given as a tuple or as several numbers."""
-        return _call(np.reshape, self, shape[0] if len(shape) == 1 else shape, order)
+        return call(np.reshape, self, shape[0] if len(shape) == 1 else shape, order)
 
     def ravel(self, order: Any = "C") -> Tensor:
         """The elements in one dimension."""
-        return _call(np.ravel, self, order)
+        return call(np.ravel, self, order)
 
     flatten = ravel
 
     def transpose(self, *axes: Any) -> Tensor:
         """The axes in another order; all reversed by default."""
         order = (None if not axes else axes[0]) if len(axes) <= 1 else axes
-        return _call(np.transpose, self, order)
+        return call(np.transpose, self, order)
 
     def swapaxes(self, axis1: int, axis2: int) -> Tensor:
         """Two axes exchanged."""
-        return _call(np.swapaxes, self, axis1, axis2)
+        return call(np.swapaxes, self, axis1, axis2)
 
     def squeeze(self, axis: Axis = None) -> Tensor:
         """Axes of length 1 removed."""
-        return _call(np.squeeze, self, axis)
+        return call(np.squeeze, self, axis)
 
     def repeat(self, repeats: Any, axis: int | None = None) -> Tensor:
         """Each element repeated."""
-        return _call(np.repeat, self, repeats, axis)
+        return call(np.repeat, self, repeats, axis)
 
     def diagonal(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
         """The diagonal of the last or the given two axes."""
-        return _call(np.diagonal, self, offset, axis1, axis2)
+        return call(np.diagonal, self, offset, axis1, axis2)
 
     def take(
         self, indices: Any, axis: int | None = None, out: Any = None, mode: Any = "raise"
     ) -> Tensor:
         """The elements at `indices`."""
-        return _call(np.take, self, indices, axis, mode=mode, out=out)
+        return call(np.take, self, indices, axis, mode=mode, out=out)
 
     def compress(self, condition: Any, axis: int | None = None, out: Any = None) -> Tensor:
         """The slices where `condition` holds."""
-        return _call(np.compress, condition, self, axis, out=out)
+        return call(np.compress, condition, self, axis, out=out)
 
     def choose(self, choices: Any, out: Any = None, mode: Any = "raise") -> Tensor:
         """Elements picked from `choices` by this tensor's whole numbers."""
-        return _call(np.choose, self, choices, mode=mode, out=out)
+        return call(np.choose, self, choices, mode=mode, out=out)
 
     # -- reductions
 
@@ -233,136 +234,136 @@ class ArrayMethods(BitOperators, MemoryMembers):
         self, axis: Axis = None, dtype: Dtype = None, out: Any = None, **options: Any
     ) -> Tensor:
         """The sum over `axis`; options as in NumPy (`keepdims`, `initial`, `where`)."""
-        return _call(np.sum, self, axis, dtype, out=out, **options)
+        return call(np.sum, self, axis, dtype, out=out, **options)
 
     def mean(
         self, axis: Axis = None, dtype: Dtype = None, out: Any = None, **options: Any
     ) -> Tensor:
         """The mean over `axis`; options as in NumPy (`keepdims`, `where`)."""
-        return _call(np.mean, self, axis, dtype, out=out, **options)
+        return call(np.mean, self, axis, dtype, out=out, **options)
 
     def prod(
         self, axis: Axis = None, dtype: Dtype = None, out: Any = None, **options: Any
     ) -> Tensor:
         """The product over `axis`; options as in NumPy."""
-        return _call(np.prod, self, axis, dtype, out=out, **options)
+        return call(np.prod, self, axis, dtype, out=out, **options)
 
     def max(self, axis: Axis = None, out: Any = None, **options: Any) -> Tensor:
         """The maximum over `axis`; equal maxima share the gradient equally."""
-        return _call(np.max, self, axis, out=out, **options)
+        return call(np.max, self, axis, out=out, **options)
 
     def min(self, axis: Axis = None, out: Any = None, **options: Any) -> Tensor:
         """The minimum over `axis`; equal minima share the gradient equally."""
-        return _call(np.min, self, axis, out=out, **options)
+        return call(np.min, self, axis, out=out, **options)
 
     def var(
         self, axis: Axis = None, dtype: Dtype = None, out: Any = None, ddof: Any = 0, **options: Any
     ) -> Tensor:
         """The variance over `axis`; options as in NumPy (`keepdims`, `where`, ...)."""
-        return _call(np.var, self, axis, dtype, ddof=ddof, out=out, **options)
+        return call(np.var, self, axis, dtype, ddof=ddof, out=out, **options)
 
     def std(
         self, axis: Axis = None, dtype: Dtype = None, out: Any = None, ddof: Any = 0, **options: Any
     ) -> Tensor:
         """The standard deviation over `axis`; options as in NumPy (`keepdims`, `where`, ...)."""
-        return _call(np.std, self, axis, dtype, ddof=ddof, out=out, **options)
+        return call(np.std, self, axis, dtype, ddof=ddof, out=out, **options)
 
     def cumsum(self, axis: int | None = None, dtype: Dtype = None, out: Any = None) -> Tensor:
         """Running sums along `axis`."""
-        return _call(np.cumsum, self, axis, dtype, out=out)
+        return call(np.cumsum, self, axis, dtype, out=out)
 
     def cumprod(self, axis: int | None = None, dtype: Dtype = None, out: Any = None) -> Tensor:
         """Running products along `axis`."""
-        return _call(np.cumprod, self, axis, dtype, out=out)
+        return call(np.cumprod, self, axis, dtype, out=out)
 
     def trace(
         self, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Dtype = None, out: Any = None
     ) -> Tensor:
         """The sum of the diagonal."""
-        return _call(np.trace, self, offset, axis1, axis2, dtype, out=out)
+        return call(np.trace, self, offset, axis1, axis2, dtype, out=out)
 
     def all(self, axis: Axis = None, out: Any = None, **options: Any) -> Any:
         """Whether all elements are true: a plain value."""
-        return _call(np.all, self, axis, out=out, **options)
+        return call(np.all, self, axis, out=out, **options)
 
     def any(self, axis: Axis = None, out: Any = None, **options: Any) -> Any:
         """Whether any element is true: a plain value."""
-        return _call(np.any, self, axis, out=out, **options)
+        return call(np.any, self, axis, out=out, **options)
 
     def argmax(self, axis: int | None = None, out: Any = None, **options: Any) -> Any:
         """Where the maximum is: plain whole numbers."""
-        return _call(np.argmax, self, axis, out=out, **options)
+        return call(np.argmax, self, axis, out=out, **options)
 
     def argmin(self, axis: int | None = None, out: Any = None, **options: Any) -> Any:
         """Where the minimum is: plain whole numbers."""
-        return _call(np.argmin, self, axis, out=out, **options)
+        return call(np.argmin, self, axis, out=out, **options)
 
     def argsort(self, axis: int | None = -1, kind: Any = None, **options: Any) -> Any:
         """The order that would sort: plain whole numbers."""
-        return _call(np.argsort, self, axis, kind, **options)
+        return call(np.argsort, self, axis, kind, **options)
 
     def argpartition(self, kth: Any, axis: int | None = -1, **options: Any) -> Any:
         """The order that would partition: plain whole numbers."""
-        return _call(np.argpartition, self, kth, axis, **options)
+        return call(np.argpartition, self, kth, axis, **options)
 
     def nonzero(self) -> Any:
         """Where the elements are not zero: plain whole numbers."""
-        return _call(np.nonzero, self)
+        return call(np.nonzero, self)
 
     def searchsorted(self, v: Any, side: Any = "left", sorter: Any = None) -> Any:
         """Where `v` belongs in this sorted tensor: plain whole numbers."""
-        return _call(np.searchsorted, self, v, side, sorter)
+        return call(np.searchsorted, self, v, side, sorter)
 
     # -- elements
 
     def dot(self, other: Any, out: Any = None) -> Tensor:
         """The dot product, as `numpy.dot`."""
-        return _call(np.dot, self, other, out=out)
+        return call(np.dot, self, other, out=out)
 
     def clip(self, min: Any = None, max: Any = None, out: Any = None) -> Tensor:
         """The elements limited to an interval."""
-        return _call(np.clip, self, min, max, out=out)
+        return call(np.clip, self, min, max, out=out)
 
     def round(self, decimals: SupportsIndex = 0, out: Any = None) -> Tensor:
         """The elements rounded; the derivative is zero."""
-        return _call(np.round, self, decimals, out=out)
+        return call(np.round, self, decimals, out=out)
 
     def conj(self) -> Tensor:
         """The complex conjugate."""
-        return _call(np.conjugate, self)
+        return call(np.conjugate, self)
 
     conjugate = conj
 
     def __round__(self, ndigits: int | None = None) -> Tensor:
-        return _call(np.round, self, ndigits or 0)
+        return call(np.round, self, ndigits or 0)
 
     @property
     def real(self) -> Tensor:
         """The real part."""
-        return _call(np.real, self)
+        return call(np.real, self)
 
     @property
     def imag(self) -> Tensor:
         """The imaginary part."""
-        return _call(np.imag, self)
+        return call(np.imag, self)
 
     def astype(self, dtype: DTypeLike, **options: Any) -> Tensor:
         """The elements in another dtype; a gradient flows where both are inexact."""
-        return _call(np.ndarray.astype, self, dtype)
+        return call(np.ndarray.astype, self, dtype)
 
     def copy(self, order: Any = "C") -> Tensor:
         """A new Tensor of the same value, in the graph of this one."""
-        return _call(np.copy, self)
+        return call(np.copy, self)
 
     # -- in place
 
     def sort(self, axis: int = -1, kind: Any = None, **options: Any) -> None:
         """Sort in place (the name is bound to the sorted value)."""
-        self._rebind(_call(np.sort, self, axis, kind, **options))
+        self._rebind(call(np.sort, self, axis, kind, **options))
 
     def partition(self, kth: int | Sequence[int], axis: int = -1, **options: Any) -> None:
         """Partition in place (the name is bound to the new value)."""
-        self._rebind(_call(np.partition, self, kth, axis, **options))
+        self._rebind(call(np.partition, self, kth, axis, **options))
 
     def fill(self, value: Any) -> None:
         """Set every element to `value`."""
@@ -370,4 +371,4 @@ class ArrayMethods(BitOperators, MemoryMembers):
 
     def put(self, indices: Any, values: Any, mode: Any = "raise") -> None:
         """Set the elements at flat `indices`."""
-        _call(np.put, self, indices, values, mode)
+        call(np.put, self, indices, values, mode)

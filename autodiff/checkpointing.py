@@ -8,8 +8,10 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from autodiff.graph import Edges, Node, Output, Parts, enable_grad, next_order, walk
+from autodiff.graph import Edge, Node, Output, Parts, Walk, link, next_order
+from autodiff.modes import enable_grad
 from autodiff.tensor import Tensor, make, make_input
+from autodiff.traversal import walk
 from autodiff.trees import Tree, flatten
 
 __all__ = ["checkpoint"]
@@ -75,33 +77,37 @@ class _Checkpoint(Node):
         values = (leaf.data if isinstance(leaf, Tensor) else leaf for leaf in leaves)
         return (value for value in values if isinstance(value, np.ndarray))
 
-    def pull(self, g: Parts, keep: bool) -> Edges:
-        edges = self._again(g, recorded=False)
-        if not keep:
+    def pull(self, g: Parts, walk: Walk) -> Edge | None:
+        edge = self._again(g, recorded=False)
+        if not walk.keep:
             self.order = -self.order
             self.arguments = None
-        return edges
+        return edge
 
-    def pull_recorded(self, g: Parts) -> Edges:
+    def pull_recorded(self, g: Parts, walk: Walk) -> Edge | None:
         return self._again(g, recorded=True)
 
-    def _again(self, g: Parts, *, recorded: bool) -> Edges:
+    def _again(self, g: Parts, *, recorded: bool) -> Edge | None:
         assert self.arguments is not None
         leaves = [
             make_input(leaf) if isinstance(leaf, Tensor) and leaf.node is not None else leaf
             for leaf in self.arguments.leaves
         ]
-        own = {leaf.node for leaf in leaves if isinstance(leaf, Tensor)}
+        # The node of each input of this run, and that of the argument which it stands for.
+        inputs = {
+            new.node: old.node
+            for new, old in zip(leaves, self.arguments.leaves, strict=True)
+            if isinstance(new, Tensor)
+        }
         floor = next_order()  # what is older than this run, and its inputs, end the walk
         args, kwargs = self.arguments.rebuild(leaves)
         with enable_grad():
             outputs = flatten(self.function(*args, **kwargs)).leaves
-            edges: list[tuple[Node, Any]] = []
+            edges: list[tuple[Node | None, Any]] = []
             for index, seed in g.items():
                 root = outputs[index].node
                 if root is None:
                     continue
                 grads, _ = walk(root, seed, floor=floor, keep=True, recorded=recorded)
-                for node, gradient in grads.items():
-                    edges.extend(node.pull(gradient, True) if node in own else [(node, gradient)])
-        return edges
+                edges.extend((inputs.get(node, node), gradient) for node, gradient in grads.items())
+        return link(edges)

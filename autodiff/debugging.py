@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 
 from autodiff.errors import NonFiniteError, StaleValueError
-from autodiff.graph import Alias, Leaf, Node, Output, Parts, observing
+from autodiff.graph import Alias, Leaf, Node, Output, Parts
+from autodiff.modes import observing
 from autodiff.primitive import Primitive, plain
 from autodiff.tensor import Tensor
 from autodiff.tracing import Source, user_line

@@ -89,7 +89,7 @@ class Primitive:
         sequence: the argument that is a sequence of arrays, if there is one.
         multiple: whether there are several results.
         operators: the Tensor methods that it serves.
-        selects, singular: see `primitive`.
+        elementwise, selects, singular: see `primitive`.
         domain, points, kinks: where it is tested (see `primitive`).
         order: the highest order of derivative that exists and is tested.
     """
@@ -103,7 +103,8 @@ class Primitive:
     sequence: str | None
     multiple: bool
     operators: tuple[str, ...]
-    selects: bool
+    elementwise: bool
+    selects: bool | str
     singular: bool
     domain: Domain | None
     points: tuple[Any, ...]
@@ -116,8 +117,7 @@ class Primitive:
         compiled = Compiled(self)
         if dispatch.get(self.function) is self:
             dispatch[self.function] = compiled.record
-            functions = (compiled.record, compiled.reflected)
-            for operator, function in zip(self.operators, functions, strict=False):
+            for operator, function in zip(self.operators, compiled.operators, strict=True):
                 setattr(Tensor, operator, function)
         # From now on a call goes straight to the generated function: a class looks up its
         # __call__, so this primitive gets a class of its own. What dataclasses.replace makes of
@@ -213,7 +213,8 @@ def primitive(
     sequence: str | None = None,
     multiple: bool = False,
     operators: tuple[str, ...] = (),
-    selects: bool = False,
+    elementwise: bool | None = None,
+    selects: bool | str = False,
     singular: bool = False,
     name: str | None = None,
     **rules: Callable[..., Any] | str | None,
@@ -236,7 +237,11 @@ def primitive(
             cotangent for each.
         multiple: whether the function returns several arrays.
         operators: Tensor methods that this function serves, first the plain then the reflected.
-        selects: whether the result leaves elements of an argument out, as `where` and indexing do.
+        elementwise: whether the result, and the cotangent that the rule gives, always have shape
+            and dtype of the only argument with a rule; then nobody looks. It is the default for
+            NumPy's ufuncs of one argument.
+        selects: whether the result leaves elements of an argument out, as `where` and indexing do;
+            or the name of a mask among the arguments, which does so unless it is True.
         singular: whether the slope can be infinite. Where an element was left out, its cotangent
             stays 0 then: ``np.where(x > 0, np.log(x), 0)`` has slope 0 at 0, not NaN.
         name: by default the function's own.
@@ -265,6 +270,7 @@ def primitive(
             sequence=sequence,
             multiple=multiple,
             operators=operators,
+            elementwise=elementwise,
             selects=selects,
             singular=singular,
             name=name,
@@ -285,6 +291,7 @@ def primitive(
         sequence=_sequence(parameters, named, sequence),
         multiple=multiple,
         operators=operators,
+        elementwise=_is_elementwise(function) if elementwise is None else elementwise,
         selects=selects,
         singular=singular,
         domain=domain,
@@ -366,6 +373,14 @@ def plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: plain(item) for key, item in value.items()}
     return value
+
+
+def _is_elementwise(function: Any) -> bool:
+    return (
+        isinstance(function, np.ufunc)
+        and function.nin == function.nout == 1
+        and getattr(np, function.__name__, None) is function  # SciPy's turn float16 into float32
+    )
 
 
 def _signature(function: Any, text: str | None, name: str) -> inspect.Signature:

@@ -14,9 +14,10 @@ def exp(x):
         return _observe(_primitive, (x,), {})
 ...
 
-Three functions come out. The first, named like the primitive, computes the result and records
-a node. `pull` and `pull_recorded` are methods of that node: they apply the rules to arrays, and
-to Tensors. The node's class has exactly the slots that the rules need:
+The function that comes out, named like the primitive, computes the result and records a node;
+if there are operators, each of them is another such function. `pull` and `pull_recorded` are
+methods of that node: they apply the rules to arrays, and to Tensors. The node's class has exactly
+the slots that the rules need:
 
 * ``x_node`` for every argument ``x`` with a rule: where it came from (None: no gradient wanted),
 * ``x_kept`` for every argument that a rule names, and ``y_kept`` for the result,
@@ -32,19 +33,19 @@ import linecache
 import re
 from collections.abc import Callable
 from functools import cached_property
-from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from autodiff.errors import AutodiffError, DtypeError, ShapeError, UnsupportedError
-from autodiff.graph import FLOAT64, Node, Output, mode, next_order, thread_state
-from autodiff.tensor import TENSORS, Result, Tensor, as_value, make, store
+from autodiff import runtime
+from autodiff.graph import FLOAT64, Node, link, orders
+from autodiff.modes import mode
+from autodiff.tensor import TENSORS, Result, as_value, make, store
 
 if TYPE_CHECKING:
     from autodiff.primitive import Primitive
 
-__all__ = ["Compiled", "constant_argument"]
+__all__ = ["Compiled"]
 
 
 class Compiled:
@@ -53,7 +54,8 @@ class Compiled:
     Attributes:
         source: the text of the recording function and of its node's class.
         record: computes the result and records a node.
-        reflected: the same with its two arguments exchanged; None unless it is an operator.
+        operators: the same as methods of Tensor, plain and with the arguments exchanged; as many
+            as the primitive serves. They need not ask whether ``self`` is a Tensor.
     """
 
     def __init__(self, primitive: Primitive) -> None:
@@ -70,9 +72,10 @@ class Compiled:
         self._namespace |= template.defaults
         self._run(node_class, "node")
         self.record = self._run(record, "record")
-        self.reflected = None
-        if len(primitive.operators) > 1:
-            self.reflected = self._run(template.record(reflected=True), "reflected")
+        self.operators = [
+            self._run(template.record(receiver=receiver), method)
+            for method, receiver in zip(primitive.operators, template.arguments, strict=False)
+        ]
 
     @cached_property
     def ordinary(self) -> Callable[..., Any]:
@@ -104,6 +107,8 @@ class _Template:
         ]
         self.defaults: dict[str, Any] = {}
         needed = {name for rule in primitive.rules.values() for name in rule.names}
+        if isinstance(primitive.selects, str):
+            needed.add(primitive.selects)
         self.kept = [p.name for p in self.parameters if p.name in needed]
         self.shapes = [
             f"{p.name}_shape"
@@ -120,9 +125,15 @@ class _Template:
 
     # ------------------------------------------------------------ the recording function
 
-    def record(self, *, checked: bool = True, reflected: bool = False) -> str:
+    def record(self, *, checked: bool = True, receiver: str | None = None) -> str:
+        """The recording function; as a method of Tensor, if `receiver` is given.
+
+        Arguments:
+            checked: whether it looks at the special modes.
+            receiver: the argument that is the method's ``self``; it comes first.
+        """
         p = self.primitive
-        lines = [f"def {self.identifier}({self._header(reflected)}):"]
+        lines = [f"def {self.identifier}({self._header(receiver)}):"]
         add = lines.append
         if checked:
             add("    if _mode.special:")
@@ -131,20 +142,14 @@ class _Template:
             without = self._call(self.identifier, {"out": "None"})
             add("    if out is not None:")
             add(f"        return _store(out, {without}, _primitive.name)")
-        add("    _tensors = False")
+        if receiver is None:
+            add("    _tensors = False")
+        if receiver is not None:
+            add(f"    {receiver}_node = {receiver}._node")
+            add(f"    {receiver} = {receiver}._data")
         for argument in self.arguments:
-            if argument == p.sequence:
-                add(f"    {argument}_node, {argument}, _found = _unwrap({argument})")
-                add("    _tensors = _tensors or _found")
-                continue
-            add(f"    {argument}_node = None")
-            add(f"    if {argument}.__class__ in TENSORS:")
-            add("        _tensors = True")
-            add(f"        {argument}_node = {argument}._node")
-            add(f"        {argument} = {argument}._data")
-            if p.operators:  # a list would mean something else to Python's operators
-                add(f"    elif {argument}.__class__ is list or {argument}.__class__ is tuple:")
-                add(f"        {argument} = np.asarray({argument})")
+            if argument != receiver:
+                lines.extend(self._unwrapped(argument, receiver))
         for argument in p.detached:
             add(f"    if {argument}.__class__ in TENSORS:")
             add("        _tensors = True")
@@ -161,36 +166,13 @@ class _Template:
         if p.operators:  # Python's own complex * np.float64 is a Python number
             add("    if y.__class__ is complex:")
             add("        y = _as_value(y)")
-        if not isinstance(p.function, np.ufunc) and not p.multiple:
-            add("    if y.__class__ is not ndarray and y.__class__ is not float64:")
-            add("        y = _as_value(y)")
-            add("    elif not y.shape:")
-            add("        y = y[()]")
         untracked = " and ".join(f"{a}_node is None" for a in self.arguments)
         add(f"    if {untracked}:")
-        add("        if not _tensors:")
-        add("            return y")
-        if p.multiple:
-            add("        return _several(y, None)")
-        else:
-            add("        _result = Result()")
-            add("        _result._data = y")
-            add("        _result._node = None")
-            add("        return _result")
+        add(f"        return _untracked(y, {'True' if receiver else '_tensors'}, {p.multiple})")
+        lines.extend(self._checked_result())
         add(f"    _node = {self.identifier}_node()")
-        add("    _node.order = _next_order()")
-        if p.multiple:
-            add("    _node.shape = _node.dtype = None")
-            add("    _node.count = len(y)")
-        else:
-            add("    if y.__class__ is float64:")
-            add("        _node.shape = ()")
-            add("        _node.dtype = FLOAT64")
-            add("    else:")
-            add("        _node.shape = y.shape")
-            add("        _node.dtype = _dtype = y.dtype")
-            add("        if _dtype is not FLOAT32 and _dtype is not FLOAT64:")
-            add("            _check_dtype(_primitive, _dtype)")
+        add("    _node.order = next(_orders)")
+        lines.extend(self._shape_and_dtype())
         lines.extend(f"    _node.{a}_node = {a}_node" for a in self.arguments)
         lines.extend(f"    _node.{name}_kept = {self._keep(name, name)}" for name in self.kept)
         for name in self.shapes:
@@ -208,6 +190,68 @@ class _Template:
             add("    return _result")
         return "\n".join(lines) + "\n"
 
+    def _unwrapped(self, argument: str, receiver: str | None) -> list[str]:
+        """What sets the node of an argument, and replaces a Tensor by its value."""
+        p = self.primitive
+        if argument == p.sequence:
+            return [
+                f"    {argument}_node, {argument}, _found = _unwrap({argument})",
+                "    _tensors = _tensors or _found",
+            ]
+        lines = [
+            f"    _class = {argument}.__class__",
+            "    if _class is Result or _class in TENSORS:",
+            *(["        _tensors = True"] if receiver is None else []),
+            f"        {argument}_node = {argument}._node",
+            f"        {argument} = {argument}._data",
+            "    else:",
+            f"        {argument}_node = None",
+        ]
+        if p.operators:  # a list would mean something else to Python's operators
+            lines.append("        if _class is list or _class is tuple:")
+            lines.append(f"            {argument} = np.asarray({argument})")
+        if receiver is not None and isinstance(p.forward, str):
+            # Arithmetic with a number takes NumPy twice as long as with an array that has no
+            # dimensions; the backward pass often needs the number once more.
+            dtype = f"{receiver}.dtype if {receiver}.__class__ is ndarray else None"
+            lines += [
+                "        elif _class is float or _class is int:",
+                f"            _dtype = {dtype}",
+                "            if _dtype is FLOAT32 or _dtype is FLOAT64:",
+                f"                {argument} = _array({argument}, _dtype)",
+            ]
+        return lines
+
+    def _checked_result(self) -> list[str]:
+        """What turns the result into an array or a NumPy scalar; a ufunc gives one by itself."""
+        if isinstance(self.primitive.function, np.ufunc) or self.primitive.multiple:
+            return []
+        return [
+            "    if y.__class__ is not float64:",
+            "        if y.__class__ is not ndarray:",
+            "            y = _as_value(y)",
+            "        elif not y.shape:",
+            "            y = y[()]",
+        ]
+
+    def _shape_and_dtype(self) -> list[str]:
+        p = self.primitive
+        if p.multiple:
+            return ["    _node.shape = _node.dtype = None", "    _node.count = len(y)"]
+        if p.elementwise:
+            (a,) = self.arguments
+            return [f"    _node.shape = {a}_node.shape", f"    _node.dtype = {a}_node.dtype"]
+        return [
+            "    if y.__class__ is float64:",
+            "        _node.shape = ()",
+            "        _node.dtype = FLOAT64",
+            "    else:",
+            "        _node.shape = y.shape",
+            "        _node.dtype = _dtype = y.dtype",
+            "        if _dtype is not FLOAT32 and _dtype is not FLOAT64:",
+            "            _check_dtype(_primitive, _dtype)",
+        ]
+
     @staticmethod
     def _may_be_tensor(p: inspect.Parameter) -> str:
         """The test for a tensor; it is quick if the default was passed."""
@@ -218,13 +262,13 @@ class _Template:
     def _keep(self, name: str, value: str) -> str:
         """The value to keep, or None if the rules that name it will not run."""
         users = [a for a in self.arguments if name in self.primitive.rules[a].names]
-        if len(users) == len(self.arguments):
+        if len(users) in (0, len(self.arguments)):
             return value
         return f"{value} if {' or '.join(f'{a}_node is not None' for a in users)} else None"
 
-    def _header(self, reflected: bool) -> str:
+    def _header(self, receiver: str | None) -> str:
         parameters = self.parameters
-        if reflected:
+        if receiver is not None and receiver != parameters[0].name:
             parameters = parameters[1::-1]
         parts: list[str] = []
         starred = False
@@ -287,20 +331,21 @@ class _Template:
             f"    __slots__ = {tuple(slots)!r}",
             f"    operation = {self.primitive.name!r}",
             f"    kept = {tuple(kept)!r}",
+            *(["    fits = True"] if self.primitive.elementwise else []),
             "",
             "    def parents(self):",
             f"        return {self._parents()}",
             "",
-            "    def pull(self, g, keep):",
-            *self._guarded_pull(recorded=False),
-            "        if not keep:",
+            "    def pull(self, g, walk):",
+            *self._pull(recorded=False),
+            "        if not walk.keep:",
             "            self.order = -self.order",
             *([f"            {' = '.join(f'self.{k}' for k in kept)} = None"] if kept else []),
-            "        return edges",
+            "        return edge",
             "",
-            "    def pull_recorded(self, g):",
-            *self._guarded_pull(recorded=True),
-            "        return edges",
+            "    def pull_recorded(self, g, walk):",
+            *self._pull(recorded=True),
+            "        return edge",
         ]
         return "\n".join(lines) + "\n"
 
@@ -315,57 +360,54 @@ class _Template:
             return f"({parts[0]},)"
         return f"tuple(n for n in ({', '.join(parts)}) if n is not None)"
 
-    def _guarded_pull(self, *, recorded: bool) -> list[str]:
-        lines = self._pull(recorded=recorded)
-        if self.primitive.selects:
-            lines.insert(0, "        thread_state.selecting = True")
-        if self.primitive.singular:
-            return [
-                "        if thread_state.selecting:",
-                "            with np.errstate(divide='ignore', invalid='ignore', over='ignore'):",
-                *(f"        {line}" for line in lines),
-                "                edges = [(n, zero_stays(r, g)) for n, r in edges]",
-                "        else:",
-                *(f"    {line}" for line in lines),
-            ]
-        return lines
-
     def _pull(self, *, recorded: bool) -> list[str]:
-        lines = ["        g = g.filled(self.count)"] if self.primitive.multiple else []
+        p = self.primitive
         calls = {a: self._rule_call(a, recorded) for a in self.arguments}
-        if self.arguments == [self.primitive.sequence]:
-            (a,) = self.arguments
-            return [
-                *lines,
-                "        edges = [",
-                f"            (n, r) for n, r in zip(self.{a}_node, {calls[a]}, strict=True)",
-                "            if n is not None",
-                "        ]",
-            ]
-        if len(self.arguments) == 1:
-            (a,) = self.arguments
-            return [*lines, f"        edges = ((self.{a}_node, {calls[a]}),)"]
-        if len(self.arguments) == 2 and self.primitive.sequence is None:
-            a, b = self.arguments
-            return [
-                *lines,
-                f"        {a}_node = self.{a}_node",
-                f"        {b}_node = self.{b}_node",
-                f"        if {b}_node is None:",
-                f"            edges = (({a}_node, {calls[a]}),)",
-                f"        elif {a}_node is None:",
-                f"            edges = (({b}_node, {calls[b]}),)",
-                "        else:",
-                f"            edges = (({a}_node, {calls[a]}), ({b}_node, {calls[b]}))",
-            ]
-        lines.append("        edges = []")
-        for a in self.arguments:
+        lines = ["        g = g.filled(self.count)"] if p.multiple else []
+        if p.selects is True:
+            lines.append("        walk.selecting = True")
+        elif p.selects:
+            lines.append(f"        if self.{p.selects}_kept is not True:")
+            lines.append("            walk.selecting = True")
+        if not p.singular:
+            return [*lines, *self._edges(calls)]
+        guarded = {a: f"zero_stays({call}, g)" for a, call in calls.items()}
+        return [
+            *lines,
+            "        if walk.selecting:",
+            "            with np.errstate(divide='ignore', invalid='ignore', over='ignore'):",
+            *(f"        {line}" for line in self._edges(guarded)),
+            "        else:",
+            *(f"    {line}" for line in self._edges(calls)),
+        ]
+
+    def _edges(self, calls: dict[str, str]) -> list[str]:
+        """What sets `edge`, given the code of each argument's cotangent."""
+        if self.primitive.sequence is None:
+            if len(calls) == 1:
+                ((a, call),) = calls.items()
+                return [f"        edge = (self.{a}_node, {call}, None)"]
+            if len(calls) == 2:
+                (a, call_a), (b, call_b) = calls.items()
+                return [
+                    f"        {a}_node = self.{a}_node",
+                    f"        {b}_node = self.{b}_node",
+                    f"        if {b}_node is None:",
+                    f"            edge = ({a}_node, {call_a}, None)",
+                    f"        elif {a}_node is None:",
+                    f"            edge = ({b}_node, {call_b}, None)",
+                    "        else:",
+                    f"            edge = ({a}_node, {call_a}, ({b}_node, {call_b}, None))",
+                ]
+        lines = ["        edge = None"]
+        for a, call in reversed(calls.items()):
             lines.append(f"        if self.{a}_node is not None:")
             if a == self.primitive.sequence:
-                lines.append(f"            pairs = zip(self.{a}_node, {calls[a]}, strict=True)")
-                lines.append("            edges.extend((n, r) for n, r in pairs if n is not None)")
+                lines.append(
+                    f"            edge = link(zip(self.{a}_node, {call}, strict=True), edge)"
+                )
             else:
-                lines.append(f"            edges.append((self.{a}_node, {calls[a]}))")
+                lines.append(f"            edge = (self.{a}_node, {call}, edge)")
         return lines
 
     def _rule_call(self, argument: str, recorded: bool) -> str:
@@ -391,170 +433,32 @@ class _Template:
         return f"self.{name}_kept"
 
 
-# ---------------------------------------------------------------- called by generated code
-
-
-def observe(primitive: Primitive, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Record an operation while a special mode is on in some thread, perhaps this one."""
-    state = thread_state
-    start = perf_counter() if state.observers else 0.0
-    result = primitive.compiled.ordinary(*args, **kwargs)
-    seconds = perf_counter() - start if state.observers else 0.0
-    if not state.grad_enabled:
-        for item in result if isinstance(result, list | tuple) else (result,):
-            if item.__class__ is Result:
-                item._node = None
-    for observer in state.observers:
-        observer.recorded(primitive, (*args, *kwargs.values()), result, seconds)
-    return result
-
-
-def unwrap(sequence: Any) -> tuple[tuple[Node | None, ...] | None, Any, bool]:
-    """The nodes of the items (None if no item has one), their values, and if any is a Tensor."""
-    if sequence.__class__ in TENSORS:
-        sequence = tuple(sequence)
-    elif not isinstance(sequence, list | tuple):
-        if isinstance(sequence, np.ndarray):
-            return None, sequence, False
-        sequence = tuple(sequence)
-    nodes: list[Node | None] = []
-    values = []
-    found = False
-    for item in sequence:
-        if item.__class__ in TENSORS:
-            found = True
-            nodes.append(item._node)
-            values.append(item._data)
-        else:
-            nodes.append(None)
-            values.append(item)
-    tracked = any(node is not None for node in nodes)
-    return (tuple(nodes) if tracked else None), values, found
-
-
-def constant_argument(function: str, name: str, value: Any) -> Any:
-    """What was passed for an argument without a rule, if a Tensor, as its value.
-
-    Raises:
-        UnsupportedError: it is in the graph, and its gradient would be lost.
-    """
-    if value.__class__ not in TENSORS:
-        return value
-    if value._node is not None and thread_state.grad_enabled:
-        raise UnsupportedError(
-            f"{function}: the argument {name!r} has no derivative rule, and the tensor passed for "
-            "it is in the graph; pass t.detach() if no gradient shall flow"
-        )
-    return value._data
-
-
-def shapes_of(values: Any) -> list[tuple[int, ...]]:
-    """The shape of each item."""
-    return [np.shape(value) for value in values]
-
-
-def several(values: Any, node: Node | None) -> Any:
-    """The results of an operation with several, as Tensors in the container that NumPy uses."""
-    tensors = [
-        make(value, None if node is None else Output(node, index, value.shape, value.dtype))
-        if node is None or value.dtype.kind in "fc"
-        else value
-        for index, value in enumerate(as_value(value) for value in values)
-    ]
-    kind = type(values)
-    return kind._make(tensors) if hasattr(kind, "_make") else kind(tensors)
-
-
-def recorded(value: Any, node: Any) -> Any:
-    """An argument that was kept, as the Tensor that it came from."""
-    if isinstance(node, tuple):  # a sequence
-        return [recorded(v, n) for v, n in zip(value, node, strict=True)]
-    return value if node is None else make(value, node)
-
-
-def recorded_outputs(node: Any) -> list[Tensor]:
-    """The results of an operation with several, as the Tensors that it returned."""
-    return [
-        make(value, Output(node, index, value.shape, value.dtype))
-        if value.dtype.kind in "fc"
-        else value
-        for index, value in enumerate(as_value(value) for value in node.y_kept)
-    ]
-
-
-def zero_stays(r: Any, g: Any) -> Any:
-    """The cotangent `r`, with 0 instead of NaN for elements whose cotangent `g` is 0.
-
-    They were left out on the way to the result, so an infinite slope there does not matter.
-    """
-    values, given = (v._data if v.__class__ in TENSORS else v for v in (r, g))
-    if np.shape(values) != np.shape(given):
-        return r
-    undefined = np.isnan(values) & (given == 0)
-    return np.where(undefined, 0, r) if np.any(undefined) else r
-
-
-def check_dtype(primitive: Primitive, dtype: np.dtype) -> None:
-    """Raise `DtypeError` unless a result of this dtype can have a gradient."""
-    if dtype.kind not in "fc":
-        raise DtypeError(
-            f"{primitive.name}: the result has dtype {dtype}, through which no gradient can flow; "
-            "convert the arguments to numbers, or pass t.detach()"
-        )
-
-
-def explain(primitive: Primitive, error: Exception, values: tuple[Any, ...]) -> Exception:
-    """The same error, with the function's name, the shapes that it met and the next step."""
-    if isinstance(error, AutodiffError):
-        return error
-    name = primitive.name
-    shapes = [shapes_of(v) if isinstance(v, list | tuple) else np.shape(v) for v in values]
-    met = " and ".join(map(str, shapes))
-    if type(error) is ValueError and len(shapes) == 2:
-        if name == "matmul":
-            return ShapeError(f"matmul: shapes {met} do not align{_transpose_hint(*shapes)}")
-        if isinstance(primitive.function, np.ufunc):
-            return ShapeError(f"{name}: shapes {met} do not broadcast")
-    met = f"shapes {met}" if len(shapes) > 1 else f"shape {met}"
-    kind: type[Exception] = ShapeError if type(error) is ValueError else type(error)
-    if isinstance(error, TypeError):  # NumPy's own kinds of it want other arguments
-        kind = TypeError
-    return kind(f"{name}: with arguments of {met}: {error}")
-
-
-def _transpose_hint(first: Any, second: Any) -> str:
-    if not first or not second:
-        return "; multiply by a number with *"
-    if len(second) > 1 and first[-1] == second[-1]:
-        return "; transpose the second?"
-    if len(first) > 1 and first[-2] == second[-2 if len(second) > 1 else 0]:
-        return "; transpose the first?"
-    return ""
-
-
+# What the generated code may name.
 _HELPERS: dict[str, Any] = {
     "FLOAT32": np.dtype(np.float32),
     "FLOAT64": FLOAT64,
     "Node": Node,
-    "TENSORS": TENSORS,
     "Result": Result,
+    "TENSORS": TENSORS,
+    "_array": np.array,
     "_as_value": as_value,
-    "_check_dtype": check_dtype,
-    "_constant_argument": constant_argument,
-    "_explain": explain,
-    "float64": np.float64,
-    "make": make,
+    "_check_dtype": runtime.check_dtype,
+    "_constant_argument": runtime.constant_argument,
+    "_explain": runtime.explain,
     "_mode": mode,
-    "ndarray": np.ndarray,
-    "_next_order": next_order,
-    "np": np,
-    "_observe": observe,
-    "recorded": recorded,
-    "recorded_outputs": recorded_outputs,
-    "_several": several,
-    "_shapes_of": shapes_of,
+    "_observe": runtime.observe,
+    "_orders": orders,
+    "_several": runtime.several,
+    "_shapes_of": runtime.shapes_of,
     "_store": store,
-    "thread_state": thread_state,
-    "_unwrap": unwrap,
-    "zero_stays": zero_stays,
+    "_untracked": runtime.untracked,
+    "_unwrap": runtime.unwrap,
+    "float64": np.float64,
+    "link": link,
+    "make": make,
+    "ndarray": np.ndarray,
+    "np": np,
+    "recorded": runtime.recorded,
+    "recorded_outputs": runtime.recorded_outputs,
+    "zero_stays": runtime.zero_stays,
 }

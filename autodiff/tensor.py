@@ -2,32 +2,20 @@
 
 from __future__ import annotations
 
-import operator
-import sys
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from autodiff.arraymethods import ArrayMethods
-from autodiff.conversions import array_refused, is_read, number_refused
 from autodiff.errors import DtypeError, GradientError, InPlaceError, ShapeError
-from autodiff.graph import (
-    Alias,
-    Leaf,
-    Node,
-    grad_enabled,
-    mark_changed,
-    mode,
-    thread_state,
-    walk,
-    watch,
-    watchers,
-)
-from autodiff.registry import lookup
+from autodiff.graph import Alias, Leaf, Node
+from autodiff.modes import grad_enabled, mode, thread_state
+from autodiff.protocols import Protocols
 from autodiff.shapes import fit
+from autodiff.traversal import conjugate, deposit, mark_changed, walk, watch
 
 __all__ = ["TENSORS", "Result", "Tensor", "as_tensor", "as_value", "make", "tensor"]
 
@@ -37,7 +25,7 @@ _ONE = np.float64(1)
 T = TypeVar("T", bound="Tensor")
 
 
-class Tensor(ArrayMethods):
+class Tensor(Protocols, ArrayMethods):
     """A NumPy value that remembers how it was computed.
 
     Arguments:
@@ -56,8 +44,6 @@ class Tensor(ArrayMethods):
 
     __slots__ = ("__weakref__", "_data", "_name", "_node")
 
-    _data: Any  # an ndarray, or a NumPy scalar
-    _node: Node | None
     _name: str | None  # only of a tensor without a node; may be unset
 
     def __init__(
@@ -335,74 +321,9 @@ class Tensor(ArrayMethods):
         if create_graph and not isinstance(seed, Tensor):
             seed = make(seed, None)
         grads, owned = walk(node, seed, keep=keep, recorded=create_graph)
-        seen = {id(seed)}
-        for leaf, g in grads.items():
-            assert isinstance(leaf, Leaf)
-            if leaf.dtype.kind == "c":
-                g = conjugate(g)
-            fresh = type(g) is not np.ndarray
-            if not fresh:
-                # Ours to keep: an array with its own memory that no rule handed out twice.
-                fresh = leaf in owned or (g.base is None and id(g) not in seen and not watchers)
-                seen.add(id(g))
-            leaf.accumulate(g, fresh)
+        deposit(grads, owned, seed)
 
-    # ---------------------------------------------------------------- Python and NumPy protocols
-
-    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        if method == "__call__" and not kwargs:
-            return lookup(ufunc)(*inputs)
-        return lookup(np.ufunc)(ufunc, method, inputs, kwargs)
-
-    def __array_function__(
-        self, function: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> Any:
-        function = lookup(function)
-        out = kwargs.pop("out", None)
-        if out is None:
-            return function(*args, **kwargs)
-        return store(out, function(*args, **kwargs), function.__name__)
-
-    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> np.ndarray:
-        if self._node is not None:
-            raise GradientError(array_refused(self.shape, sys._getframe(1)))
-        array = np.asarray(self._data, dtype=dtype)
-        return array.copy() if copy and array is self._data else array
-
-    def __len__(self) -> int:
-        if not self.shape:
-            raise TypeError("len() of a tensor without dimensions")
-        return self.shape[0]
-
-    def __iter__(self) -> Iterator[Tensor]:
-        if not self.shape:
-            raise TypeError("iteration over a tensor without dimensions")
-        # All parts at once: each by itself would have a gradient of the size of the whole.
-        return iter(lookup(iter)(self))
-
-    def __bool__(self) -> bool:
-        return bool(self._data)
-
-    def __float__(self) -> float:
-        if self._node is not None and not is_read(frame := sys._getframe(1)):
-            raise GradientError(number_refused(frame))
-        return float(self._data)
-
-    def __int__(self) -> int:
-        return int(self._data)
-
-    def __complex__(self) -> complex:
-        if self._node is not None and not is_read(frame := sys._getframe(1)):
-            raise GradientError(number_refused(frame))
-        return complex(self._data)
-
-    def __index__(self) -> int:
-        if self.dtype.kind not in "iu":
-            raise DtypeError(
-                f"a whole number is needed (an index, an axis, a count), not a tensor of dtype "
-                f"{self.dtype}; write int(t)"
-            )
-        return operator.index(self._data)
+    # ---------------------------------------------------------------- looks and copies
 
     def __contains__(self, value: Any) -> bool:
         return bool(np.any(self._data == _plain(value)))
@@ -570,13 +491,6 @@ def _check_differentiable(dtype: np.dtype) -> None:
 
 def _float_example(dtype: np.dtype) -> str:
     return "with dtype=float" if dtype.kind in "iub" else "to an array of numbers"
-
-
-def conjugate(g: Any) -> Any:
-    """Between the walk's cotangents and the directions of steepest ascent that users see."""
-    # Inside, a cotangent g stands for the change Re(sum(g * dx)); the direction of steepest
-    # ascent, which users see, is its conjugate.
-    return np.conjugate(g) if g.dtype.kind == "c" else g
 
 
 def _seed(output: Tensor, gradient: Any) -> Any:

@@ -33,9 +33,11 @@ from typing import Any
 
 import numpy as np
 
-from autodiff.graph import Alias, Node, Parts, observing, walk
+from autodiff.graph import Alias, Node, Parts
+from autodiff.modes import observing
 from autodiff.primitive import Primitive
-from autodiff.tensor import Tensor, conjugate, make
+from autodiff.tensor import Tensor, make
+from autodiff.traversal import conjugate, walk
 
 __all__ = ["Operand", "Operation", "Source", "Trace", "Value", "scope", "trace", "tracing"]
 

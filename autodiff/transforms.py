@@ -20,9 +20,11 @@ from typing import Any
 import numpy as np
 
 from autodiff.errors import ConstantOutputWarning, GradientError, ShapeError
-from autodiff.graph import Node, enable_grad, next_order, walk
+from autodiff.graph import Node, next_order
+from autodiff.modes import enable_grad
 from autodiff.shapes import fit
-from autodiff.tensor import Tensor, as_tensor, as_value, conjugate, make, make_input
+from autodiff.tensor import Tensor, as_tensor, as_value, make, make_input
+from autodiff.traversal import conjugate, walk
 from autodiff.trees import Tree, check_inexact, check_like, flatten
 
 __all__ = [

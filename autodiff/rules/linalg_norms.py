@@ -12,9 +12,9 @@ import numpy as np
 
 from autodiff.domains import Call, Draw, cases, nonzero
 from autodiff.primitive import composite, plain, primitive
-from autodiff.recording import constant_argument
 from autodiff.rules.elementwise import conj, over
 from autodiff.rules.matrices import separated
+from autodiff.runtime import constant_argument
 from autodiff.shapes import normalize_axes, restore_axes
 
 Axes = int | tuple[int, ...] | None

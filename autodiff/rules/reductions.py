@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from autodiff.domains import Call, Draw, cases, positive
-from autodiff.graph import thread_state
 from autodiff.primitive import composite, plain, primitive
 from autodiff.rules.indexing import truth
 from autodiff.shapes import normalize_axes, restore_axes
@@ -27,10 +26,7 @@ def _reduction(d: Draw, *, empty: bool = True, distinct: bool = False) -> Call:
 
 
 def _masked(g: Any, where: Any) -> Any:
-    if where is True:
-        return g
-    thread_state.selecting = True
-    return np.where(where, g, 0)
+    return g if where is True else np.where(where, g, 0)
 
 
 def _count(shape: tuple[int, ...], axis: Any, where: Any = True) -> Any:
@@ -54,6 +50,7 @@ sum = primitive(
     signature="x, axis=None, dtype=None, out=None, keepdims=False, initial=0, where=True",
     forward="np.add.reduce(x, axis, dtype, None, keepdims, initial, where)",
     x=lambda g, axis, keepdims, where: _masked(restore_axes(g, axis, keepdims), where),
+    selects="where",
     domain=cases(_reduction),
 )
 
@@ -74,6 +71,7 @@ mean = primitive(
     x=lambda g, x_shape, axis, keepdims, where: _masked(
         over_count(restore_axes(g, axis, keepdims), _count(x_shape, axis, where)), where
     ),
+    selects="where",
     domain=cases(lambda d: _reduction(d, empty=False)),
 )
 
@@ -128,6 +126,7 @@ _var_primitive = primitive(
     x=lambda g, x, axis, keepdims, ddof, where, correction: (
         restore_axes(2 * g, axis, keepdims) * _deviation(x, axis, ddof, where, correction)
     ),
+    selects="where",
     domain=cases(_moment),
 )
 
@@ -140,7 +139,7 @@ def _std_rule(
 
 
 _std_primitive = primitive(
-    np.std, signature=_MOMENT, forward=_std, x=_std_rule, domain=cases(_moment)
+    np.std, signature=_MOMENT, forward=_std, x=_std_rule, selects="where", domain=cases(_moment)
 )
 
 
@@ -246,6 +245,7 @@ prod = primitive(
     signature="x, axis=None, dtype=None, out=None, keepdims=False, initial=1, where=True",
     forward="np.multiply.reduce(x, axis, dtype, None, keepdims, initial, where)",
     x=_prod_rule,
+    selects="where",
     domain=cases(_product),
 )
 

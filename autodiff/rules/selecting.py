@@ -14,8 +14,8 @@ import numpy as np
 from autodiff.domains import Call, Draw, cases, integers, nonzero
 from autodiff.errors import DtypeError
 from autodiff.primitive import composite, plain
-from autodiff.recording import constant_argument
 from autodiff.rules.indexing import truth
+from autodiff.runtime import constant_argument
 from autodiff.shapes import normalize_axes
 from autodiff.tensor import as_tensor
 

@@ -1,6 +1,7 @@
 """The walk back: accumulation, freeing, sharing, depth and width, errors, threads."""
 
 import gc
+import itertools
 import sys
 import threading
 import weakref
@@ -224,6 +225,29 @@ def test_no_contribution_to_a_gradient_is_lost(use, shape, count):
         total = sum(np.sum(use(inner)) for _ in range(count))
         total.backward()
     np.testing.assert_allclose(x.grad, np.full(shape, 2 * count * once))
+
+
+USES = {
+    "same": lambda x: x,
+    "wider": lambda x: x * np.full(3, 2.0),
+    "larger": lambda x: x * np.full((4, 3), 0.5),
+    "compact": lambda x: np.broadcast_to(x, (1, 2, 3)),
+    "complex": lambda x: np.real(x * np.full(3, 1 + 2j)),
+    "larger and complex": lambda x: np.real(x * np.full((2, 3), 3 + 1j)),
+}
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(USES, 3)), ids=" ".join)
+@pytest.mark.parametrize("between", [False, True], ids=["leaf", "between"])
+def test_contributions_of_every_shape_and_dtype_add_up(order, between):
+    def gradient(uses):
+        x = leaf(np.arange(3), dtype=np.float32)
+        inner = x * np.float32(1) if between else x
+        sum(np.sum(USES[use](inner)) for use in uses).backward()
+        assert x.grad.dtype == np.float32
+        return x.grad
+
+    np.testing.assert_allclose(gradient(order), sum(gradient([use]) for use in order), rtol=1e-6)
 
 
 # ---------------------------------------------------------------- errors

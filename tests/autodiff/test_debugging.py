@@ -7,7 +7,7 @@ import pytest
 
 import autodiff as ad
 from autodiff.errors import NonFiniteError, StaleValueError
-from autodiff.graph import mode
+from autodiff.modes import mode
 
 
 def leaf(value, **options):

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 import autodiff as ad
 import autodiff.rules.scipy.linalg  # with scipy.special, whose rules are then loaded as well
-from autodiff.domains import NumpyDraw
+from autodiff.domains import Interval, NumpyDraw, real
+from autodiff.graph import Walk
 from autodiff.primitive import Composite, Primitive, Rule, entries
 from autodiff.registry import describe, load_rules
 from autodiff.testing import (
@@ -52,6 +53,49 @@ def sample_calls(entry, count):
 def test_value_and_derivatives_are_right(entry, data):
     args, kwargs = data.draw(calls(entry, dtypes=(np.float64, np.float32), any_layout=True))
     check_call(entry, args, kwargs)
+
+
+ELEMENTWISE = [e for e in entries if isinstance(e, Primitive) and e.elementwise]
+
+
+def elementwise_faults(entry):
+    """Where the walk would have had to make a cotangent fit."""
+    faults = []
+    draw = NumpyDraw(np.random.default_rng(0))
+    domain = entry.domain if isinstance(entry.domain, Interval) else real
+    for shape, dtype in itertools.product(((), (3,), (0, 2), (2, 1, 2)), "efdgFD"):
+        x = ad.tensor(draw.array(shape, domain).astype(dtype), requires_grad=True)
+        try:
+            y = entry(x)
+        except TypeError:
+            assert dtype in "FD"  # all of them work on real numbers
+            continue
+        g = y.data * y.data.dtype.type(0) + y.data.dtype.type(1)
+        (_, r, rest) = y.node.pull(g, Walk(keep=True))
+        assert rest is None
+        for what, value in (("result", y.data), ("cotangent", r)):
+            if np.shape(value) != x.shape or getattr(value, "dtype", None) != x.dtype:
+                faults.append((what, dtype, shape))
+    return faults
+
+
+@pytest.mark.parametrize("entry", ELEMENTWISE, ids=names(ELEMENTWISE))
+def test_what_is_called_elementwise_keeps_shape_and_dtype(entry):
+    assert not elementwise_faults(entry)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ad.rules.elementwise.absolute,  # a complex number has a real one
+        replace(ad.rules.elementwise.tanh, rules={"x": Rule(lambda g: g * np.float64(2), ("g",))}),
+        replace(ad.rules.elementwise.exp, rules={"x": Rule(lambda g: np.sum(g), ("g",))}),
+        replace(ad.rules.elementwise.exp, rules={"x": Rule(lambda g: 1.0, ("g",))}),
+    ],
+    ids=["complex", "dtype", "shape", "number"],
+)
+def test_what_does_not_keep_shape_and_dtype_is_caught(wrong):
+    assert elementwise_faults(replace(wrong, elementwise=True))
 
 
 @pytest.mark.parametrize("entry", DECLARED, ids=names(DECLARED))

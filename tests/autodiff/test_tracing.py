@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import autodiff as ad
-from autodiff.graph import mode
+from autodiff.modes import mode
 from autodiff.tracing import Trace, scope, trace, tracing
 
 

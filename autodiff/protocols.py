@@ -1,0 +1,83 @@
+"""How NumPy and Python ask for a Tensor: as an argument of a function, an array, a number."""
+
+from __future__ import annotations
+
+import operator
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from autodiff.arraymethods import call
+from autodiff.conversions import array_refused, is_read, number_refused
+from autodiff.errors import DtypeError, GradientError
+from autodiff.graph import Node
+from autodiff.registry import dispatch
+
+__all__ = ["Protocols"]
+
+
+class Protocols:
+    """NumPy's protocols, and conversions that Python asks for."""
+
+    __slots__ = ()
+
+    _data: Any  # an ndarray, or a NumPy scalar
+    _node: Node | None
+
+    def __array_ufunc__(
+        self, ufunc: np.ufunc, method: str, x: Any, *others: Any, **kwargs: Any
+    ) -> Any:
+        if kwargs or method != "__call__":
+            return dispatch[np.ufunc](ufunc, method, (x, *others), kwargs)
+        if others:
+            return dispatch[ufunc](x, *others)
+        return dispatch[ufunc](x)  # the common case by itself, since a starred call takes longer
+
+    def __array_function__(
+        self, function: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        return call(function, *args, **kwargs)
+
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> np.ndarray:
+        if self._node is not None:
+            raise GradientError(array_refused(self._data.shape, sys._getframe(1)))
+        array = np.asarray(self._data, dtype=dtype)
+        return array.copy() if copy and array is self._data else array
+
+    def __len__(self) -> int:
+        if not self._data.shape:
+            raise TypeError("len() of a tensor without dimensions")
+        return self._data.shape[0]
+
+    def __iter__(self) -> Iterator[Any]:
+        if not self._data.shape:
+            raise TypeError("iteration over a tensor without dimensions")
+        # All parts at once: each by itself would have a gradient of the size of the whole.
+        return iter(dispatch[iter](self))
+
+    def __bool__(self) -> bool:
+        return bool(self._data)
+
+    def __float__(self) -> float:
+        if self._node is not None and not is_read(frame := sys._getframe(1)):
+            raise GradientError(number_refused(frame))
+        return float(self._data)
+
+    def __int__(self) -> int:
+        return int(self._data)
+
+    def __complex__(self) -> complex:
+        if self._node is not None and not is_read(frame := sys._getframe(1)):
+            raise GradientError(number_refused(frame))
+        return complex(self._data)
+
+    def __index__(self) -> int:
+        if self._data.dtype.kind not in "iu":
+            raise DtypeError(
+                f"a whole number is needed (an index, an axis, a count), not a tensor of dtype "
+                f"{self._data.dtype}; write int(t)"
+            )
+        return operator.index(self._data)

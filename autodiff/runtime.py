@@ -1,0 +1,177 @@
+"""What generated code calls beside NumPy: the parts of recording that are not worth inlining."""
+
+from __future__ import annotations
+
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from autodiff.errors import AutodiffError, DtypeError, ShapeError, UnsupportedError
+from autodiff.graph import Node, Output
+from autodiff.modes import thread_state
+from autodiff.tensor import TENSORS, Result, Tensor, as_value, make
+
+if TYPE_CHECKING:
+    from autodiff.primitive import Primitive
+
+__all__ = [
+    "check_dtype",
+    "constant_argument",
+    "explain",
+    "observe",
+    "recorded",
+    "recorded_outputs",
+    "several",
+    "shapes_of",
+    "untracked",
+    "unwrap",
+    "zero_stays",
+]
+
+
+def observe(primitive: Primitive, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Record an operation while a special mode is on in some thread, perhaps this one."""
+    state = thread_state
+    start = perf_counter() if state.observers else 0.0
+    result = primitive.compiled.ordinary(*args, **kwargs)
+    seconds = perf_counter() - start if state.observers else 0.0
+    if not state.grad_enabled:
+        for item in result if isinstance(result, list | tuple) else (result,):
+            if item.__class__ is Result:
+                item._node = None
+    for observer in state.observers:
+        observer.recorded(primitive, (*args, *kwargs.values()), result, seconds)
+    return result
+
+
+def unwrap(sequence: Any) -> tuple[tuple[Node | None, ...] | None, Any, bool]:
+    """The nodes of the items (None if no item has one), their values, and if any is a Tensor."""
+    if sequence.__class__ in TENSORS:
+        sequence = tuple(sequence)
+    elif not isinstance(sequence, list | tuple):
+        if isinstance(sequence, np.ndarray):
+            return None, sequence, False
+        sequence = tuple(sequence)
+    nodes: list[Node | None] = []
+    values = []
+    found = False
+    for item in sequence:
+        if item.__class__ in TENSORS:
+            found = True
+            nodes.append(item._node)
+            values.append(item._data)
+        else:
+            nodes.append(None)
+            values.append(item)
+    tracked = any(node is not None for node in nodes)
+    return (tuple(nodes) if tracked else None), values, found
+
+
+def constant_argument(function: str, name: str, value: Any) -> Any:
+    """What was passed for an argument without a rule, if a Tensor, as its value.
+
+    Raises:
+        UnsupportedError: it is in the graph, and its gradient would be lost.
+    """
+    if value.__class__ not in TENSORS:
+        return value
+    if value._node is not None and thread_state.grad_enabled:
+        raise UnsupportedError(
+            f"{function}: the argument {name!r} has no derivative rule, and the tensor passed for "
+            "it is in the graph; pass t.detach() if no gradient shall flow"
+        )
+    return value._data
+
+
+def untracked(value: Any, tensors: bool, multiple: bool) -> Any:
+    """A result through which no gradient flows: a Tensor if there was one among the arguments."""
+    if multiple:
+        return several(value, None) if tensors else value
+    if value.__class__ is not np.float64:
+        value = as_value(value)
+    return make(value, None) if tensors else value
+
+
+def shapes_of(values: Any) -> list[tuple[int, ...]]:
+    """The shape of each item."""
+    return [np.shape(value) for value in values]
+
+
+def several(values: Any, node: Node | None) -> Any:
+    """The results of an operation with several, as Tensors in the container that NumPy uses."""
+    tensors = [
+        make(value, None if node is None else Output(node, index, value.shape, value.dtype))
+        if node is None or value.dtype.kind in "fc"
+        else value
+        for index, value in enumerate(as_value(value) for value in values)
+    ]
+    kind = type(values)
+    return kind._make(tensors) if hasattr(kind, "_make") else kind(tensors)
+
+
+def recorded(value: Any, node: Any) -> Any:
+    """An argument that was kept, as the Tensor that it came from."""
+    if isinstance(node, tuple):  # a sequence
+        return [recorded(v, n) for v, n in zip(value, node, strict=True)]
+    return value if node is None else make(value, node)
+
+
+def recorded_outputs(node: Any) -> list[Tensor]:
+    """The results of an operation with several, as the Tensors that it returned."""
+    return [
+        make(value, Output(node, index, value.shape, value.dtype))
+        if value.dtype.kind in "fc"
+        else value
+        for index, value in enumerate(as_value(value) for value in node.y_kept)
+    ]
+
+
+def zero_stays(r: Any, g: Any) -> Any:
+    """The cotangent `r`, with 0 instead of NaN for elements whose cotangent `g` is 0.
+
+    They were left out on the way to the result, so an infinite slope there does not matter.
+    """
+    values, given = (v._data if v.__class__ in TENSORS else v for v in (r, g))
+    if np.shape(values) != np.shape(given):
+        return r
+    undefined = np.isnan(values) & (given == 0)
+    return np.where(undefined, 0, r) if np.any(undefined) else r
+
+
+def check_dtype(primitive: Primitive, dtype: np.dtype) -> None:
+    """Raise `DtypeError` unless a result of this dtype can have a gradient."""
+    if dtype.kind not in "fc":
+        raise DtypeError(
+            f"{primitive.name}: the result has dtype {dtype}, through which no gradient can flow; "
+            "convert the arguments to numbers, or pass t.detach()"
+        )
+
+
+def explain(primitive: Primitive, error: Exception, values: tuple[Any, ...]) -> Exception:
+    """The same error, with the function's name, the shapes that it met and the next step."""
+    if isinstance(error, AutodiffError):
+        return error
+    name = primitive.name
+    shapes = [shapes_of(v) if isinstance(v, list | tuple) else np.shape(v) for v in values]
+    met = " and ".join(map(str, shapes))
+    if type(error) is ValueError and len(shapes) == 2:
+        if name == "matmul":
+            return ShapeError(f"matmul: shapes {met} do not align{_transpose_hint(*shapes)}")
+        if isinstance(primitive.function, np.ufunc):
+            return ShapeError(f"{name}: shapes {met} do not broadcast")
+    met = f"shapes {met}" if len(shapes) > 1 else f"shape {met}"
+    kind: type[Exception] = ShapeError if type(error) is ValueError else type(error)
+    if isinstance(error, TypeError):  # NumPy's own kinds of it want other arguments
+        kind = TypeError
+    return kind(f"{name}: with arguments of {met}: {error}")
+
+
+def _transpose_hint(first: Any, second: Any) -> str:
+    if not first or not second:
+        return "; multiply by a number with *"
+    if len(second) > 1 and first[-1] == second[-1]:
+        return "; transpose the second?"
+    if len(first) > 1 and first[-2] == second[-2 if len(second) > 1 else 0]:
+        return "; transpose the first?"
+    return ""
