@@ -21,7 +21,8 @@ from typing import Any
 import numpy as np
 
 from autodiff.errors import ShapeError
-from autodiff.rules.network import log_softmax, softplus
+from autodiff.rules.network import softplus
+from autodiff.rules.softmax import log_softmax
 
 __all__ = [
     "bernoulli_logpmf",

@@ -1,18 +1,10 @@
 """Functions that networks are made of and NumPy lacks."""
 
-from autodiff.rules.activations import elu, leaky_relu, normal_cdf
+from autodiff.rules.activations import elu, gelu, leaky_relu, normal_cdf
+from autodiff.rules.affine import affine
 from autodiff.rules.convolution import convolve, convolve_transpose
 from autodiff.rules.embedding import embed
-from autodiff.rules.network import (
-    cross_entropy,
-    log_softmax,
-    logsumexp,
-    relu,
-    sigmoid,
-    softmax,
-    softplus,
-    softsign,
-)
+from autodiff.rules.network import relu, sigmoid, softplus, softsign
 from autodiff.rules.normalizing import normalize
 from autodiff.rules.pooling import (
     adaptive_avg_pool,
@@ -20,16 +12,19 @@ from autodiff.rules.pooling import (
     avg_pool,
     max_pool,
 )
+from autodiff.rules.softmax import cross_entropy, log_softmax, logsumexp, softmax
 
 __all__ = [
     "adaptive_avg_pool",
     "adaptive_max_pool",
+    "affine",
     "avg_pool",
     "convolve",
     "convolve_transpose",
     "cross_entropy",
     "elu",
     "embed",
+    "gelu",
     "leaky_relu",
     "log_softmax",
     "logsumexp",

@@ -6,9 +6,14 @@ same lines serve a backward pass on arrays and one that is recorded on Tensors.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
+
+from autodiff.sums import leading_sums
+
+_FEW = 4096  # elements; of more than these, a view that repeats one number saves memory
 
 __all__ = ["fit", "normalize_axes", "restore_axes"]
 
@@ -26,6 +31,10 @@ def fit(cotangent: Any, shape: tuple[int, ...], dtype: np.dtype) -> Any:
     array([[2.],
            [2.]])
     """
+    if cotangent.__class__ is dtype.type and shape and math.prod(shape) <= _FEW:
+        spread = np.empty(shape, dtype)  # takes a tenth of the time of `broadcast_to`
+        spread.fill(cotangent)
+        return spread
     if not hasattr(cotangent, "dtype"):
         cotangent = np.asarray(cotangent, dtype)[()]
     if cotangent.shape != shape:
@@ -43,7 +52,7 @@ def _fit_shape(cotangent: Any, shape: tuple[int, ...]) -> Any:
     if extra > 0 and cotangent.shape == (1,) * extra + shape:
         return cotangent.reshape(shape)[()]  # a batch of one: nothing to sum
     if extra > 0:
-        cotangent = np.add.reduce(cotangent, axis=tuple(range(extra)))
+        cotangent = leading_sums(cotangent, extra)
     elif extra < 0:
         cotangent = np.reshape(cotangent, (1,) * -extra + cotangent.shape)
     spread = tuple(

@@ -15,6 +15,7 @@ from nn.random import as_generator
 __all__ = [
     "adaptive_avg_pool",
     "adaptive_max_pool",
+    "affine",
     "attention",
     "avg_pool",
     "convolve",
@@ -53,6 +54,7 @@ tanh = np.tanh
 softplus = ad.functions.softplus
 leaky_relu = ad.functions.leaky_relu  # (x, slope=0.01)
 elu = ad.functions.elu  # (x, alpha=1.0)
+gelu = ad.functions.gelu  # (x, approximate=False)
 normal_cdf = ad.functions.normal_cdf
 normalize = ad.functions.normalize  # (x, axis=-1, eps=1e-5): the values, mean and variance
 softsign = ad.functions.softsign
@@ -69,6 +71,7 @@ adaptive_avg_pool = ad.functions.adaptive_avg_pool  # (x, size)
 adaptive_max_pool = ad.functions.adaptive_max_pool  # (x, size)
 
 
+affine = ad.functions.affine  # (x, weight, bias): x @ weight + bias
 embed = ad.functions.embed  # (table, indices)
 
 
@@ -117,20 +120,6 @@ def attention(
     if dropout_p:
         weights = dropout(weights, dropout_p, rng=rng)
     return weights @ v
-
-
-def gelu(x: Any, approximate: bool = False) -> Any:
-    """`x` times the probability that a standard normal variable is below it.
-
-    approximate: replace the probability by (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x^3))) / 2.
-    D. Hendrycks, K. Gimpel, "Gaussian error linear units", 2016.
-
-    >>> gelu(np.array([-1.0, 0.0, 1.0])).round(4)
-    array([-0.1587,  0.    ,  0.8413])
-    """
-    if not approximate:
-        return x * normal_cdf(x)
-    return 0.5 * x * (1 + np.tanh(x * (0.044715 * np.square(x) + 1) * math.sqrt(2 / math.pi)))
 
 
 def silu(x: Any) -> Any:

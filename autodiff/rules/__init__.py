@@ -4,10 +4,12 @@ from autodiff.rules import (
     constants,
     elementwise,
     indexing,
+    joining,
     network,
     products,
     reductions,
     shaping,
+    softmax,
     ufuncs,
 )
 
@@ -15,9 +17,11 @@ __all__ = [
     "constants",
     "elementwise",
     "indexing",
+    "joining",
     "network",
     "products",
     "reductions",
     "shaping",
+    "softmax",
     "ufuncs",
 ]

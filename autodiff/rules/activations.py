@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from autodiff.domains import nonzero, real
+from autodiff.domains import cases, nonzero, real
 from autodiff.primitive import primitive
 
-__all__ = ["elu", "leaky_relu", "normal_cdf"]
+__all__ = ["elu", "gelu", "leaky_relu", "normal_cdf"]
 
 
 @primitive(
@@ -120,3 +120,68 @@ def _erfcx(z: float) -> float:
     for k in range(80, 0, -1):
         fraction = z + k / 2 / fraction
     return 1 / (math.sqrt(math.pi) * fraction)
+
+
+# ---------------------------------------------------------------- the unit gated by it
+
+_STEEP = math.sqrt(2 / math.pi)  # the slope of the argument of tanh at 0
+_CUBIC = 0.044715
+
+
+def gelu(x: Any, approximate: bool = False) -> Any:
+    """`x` times the probability that a standard normal variable is below it.
+
+    approximate: replace the probability by (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x^3))) / 2.
+    D. Hendrycks, K. Gimpel, "Gaussian error linear units", 2016.
+
+    >>> gelu(np.array([-1.0, 0.0, 1.0])).round(4)
+    array([-0.1587,  0.    ,  0.8413])
+    """
+    return gated(x, approximate)[0]
+
+
+def _gated_rule(g: Any, y: Any, x: Any, approximate: bool) -> Any:
+    value_g, gate_g = g
+    _, gate = y
+    slope = x * x  # becomes that of the gate
+    if approximate:
+        slope *= 6 * _STEEP * _CUBIC
+        slope += 2 * _STEEP
+        slope *= gate
+        slope *= 1 - gate
+    else:
+        slope = np.exp(slope * -0.5)
+        slope *= 1 / math.sqrt(2 * math.pi)
+    if value_g is None:
+        return gate_g * slope
+    if gate_g is not None:
+        return gate_g * slope + value_g * (slope * x + gate)
+    slope *= x
+    slope += gate
+    if value_g.__class__ is not np.ndarray:
+        return value_g * slope
+    slope *= value_g
+    return slope
+
+
+@primitive(
+    x=_gated_rule,
+    name="gelu",
+    multiple=True,
+    domain=cases(lambda d: ((d.array(), d.flag()), {})),
+)
+def gated(x: Any, approximate: bool) -> Any:
+    """The values of `gelu`, and what `x` is multiplied by."""
+    x = np.asarray(x)
+    if not approximate:
+        gate = normal_cdf(x)
+        return x * gate, gate
+    gate = np.empty(x.shape, np.result_type(x, np.float16))
+    np.multiply(x, x, out=gate)
+    gate *= _STEEP * _CUBIC
+    gate += _STEEP
+    gate *= x
+    np.tanh(gate, out=gate)
+    gate *= 0.5
+    gate += 0.5
+    return x * gate, gate

@@ -24,6 +24,7 @@ from autodiff.errors import ShapeError
 from autodiff.primitive import primitive
 from autodiff.rules.unfolding import Geometry, blocks_to_join, join, joined, unfolded
 from autodiff.rules.windows import Axes, Padding, out_size, paddings, per_axis
+from autodiff.sums import channel_sums
 
 __all__ = ["convolve", "convolve_transpose"]
 
@@ -32,18 +33,24 @@ __all__ = ["convolve", "convolve_transpose"]
 
 def _convolve(x: Any, weight: Any, geometry: Geometry) -> Any:
     """y[n, o, t] = sum of w[o, c, k] * x[n, c, t * stride + k * dilation - padding]."""
-    x, weight = np.asarray(x), np.asarray(weight)
+    return _convolve_and_add(x, weight, np.zeros(0, bool), geometry)
+
+
+def _convolve_and_add(x: Any, weight: Any, bias: Any, geometry: Geometry) -> Any:
+    """The same, plus bias[o] unless the bias is empty."""
+    x, weight, bias = np.asarray(x), np.asarray(weight), np.asarray(bias)
     blocks = blocks_to_join(x, geometry)
     if not blocks:
-        return _convolve_each(x, weight, geometry)
+        return _convolve_each(x, weight, bias, geometry)
     parts = [
-        _convolve_each(joined(x[b]), weight[:, :, None], join(geometry, len(x[b]))) for b in blocks
+        _convolve_each(joined(x[b]), weight[:, :, None], bias, join(geometry, len(x[b])))
+        for b in blocks
     ]
     return np.concatenate([np.moveaxis(part[0], 1, 0) for part in parts])
 
 
-def _convolve_each(x: Any, weight: Any, geometry: Geometry) -> Any:
-    dtype = np.result_type(x, weight)
+def _convolve_each(x: Any, weight: Any, bias: Any, geometry: Geometry) -> Any:
+    dtype = np.result_type(x, weight, bias)
     groups, steps = geometry.groups, geometry.window[0]
     outputs, channels = len(weight) // groups, weight.shape[1]
     # (groups, o, c, step, taps) -> for each step the matrices (groups, o, taps and c)
@@ -58,6 +65,8 @@ def _convolve_each(x: Any, weight: Any, geometry: Geometry) -> Any:
         for kernel, view in zip(kernels[1:], views[1:], strict=True):
             scratch = np.matmul(kernel, view, out=None if scratch is None else scratch[: len(part)])
             part += scratch
+        if bias.size:  # while the block is in the cache
+            part += bias.reshape(groups, outputs, 1)
     return y.reshape(len(x), len(weight), *geometry.out)
 
 
@@ -189,12 +198,26 @@ def _case(first: str, second: str) -> Any:
     return cases(draw)
 
 
+def _with_a_bias(d: Draw) -> Call:
+    geometry, shapes = _drawn(d)
+    bias = d.array(shapes["w"][:1])
+    return (d.array(shapes["x"]), d.array(shapes["w"]), bias, geometry), {}
+
+
 convolution = primitive(
     _convolve,
     name="convolve",
     x=lambda g, weight, geometry: transposed(g, weight, geometry),
     weight=lambda g, x, geometry: correlation(x, g, geometry),
     domain=_case("x", "w"),
+)
+biased = primitive(
+    _convolve_and_add,
+    name="convolve",
+    x=lambda g, weight, geometry: transposed(g, weight, geometry),
+    weight=lambda g, x, geometry: correlation(x, g, geometry),
+    bias=lambda g: channel_sums(g),
+    domain=cases(_with_a_bias),
 )
 transposed = primitive(
     _transpose,
@@ -267,7 +290,9 @@ def convolve(
         spacing,
         groups,
     )
-    return _with_bias(convolution(x, weight, geometry), bias)
+    if bias is None:
+        return convolution(x, weight, geometry)
+    return biased(x, weight, bias, geometry)
 
 
 def convolve_transpose(
@@ -325,11 +350,8 @@ def convolve_transpose(
         raise ShapeError(f"{name}: padding {padding} cuts off all of the result, of size {out}")
     before = tuple(side for side, _ in sides)
     geometry = Geometry(out, window, size, steps, before, spacing, groups)
-    return _with_bias(transposed(x, weight, geometry), bias)
-
-
-def _with_bias(y: Any, bias: Any) -> Any:
-    return y if bias is None else y + np.reshape(bias, (-1,) + (1,) * (y.ndim - 2))
+    y = transposed(x, weight, geometry)
+    return y if bias is None else y + np.reshape(bias, (-1,) + (1,) * axes)
 
 
 def _sizes(name: str, x: Any, weight: Any) -> Axes:

@@ -15,6 +15,7 @@ import numpy as np
 from autodiff.domains import Draw, above, between, cases, integers, nonzero, real
 from autodiff.domains import positive as positive_numbers
 from autodiff.primitive import composite, primitive
+from autodiff.rules.numbers import ONE
 
 LN2 = math.log(2)
 LN10 = math.log(10)
@@ -213,7 +214,21 @@ arctan2 = primitive(
 )
 sinh = primitive(np.sinh, x=lambda g, x: g * np.cosh(x), singular=True, domain=real, points=[0.0])
 cosh = primitive(np.cosh, x=lambda g, x: g * np.sinh(x), singular=True, domain=real, points=[0.0])
-tanh = primitive(np.tanh, x="g * (1 - y * y)", domain=real, points=[0.0])
+
+
+# Looked up here, they save a small array a tenth of the rule's time.
+ndarray, multiply_arrays, subtract_arrays = np.ndarray, np.multiply, np.subtract
+
+
+def _tanh_rule(g: Any, y: Any) -> Any:
+    if not (y.__class__ is g.__class__ is ndarray):
+        return g * (1 - y * y)
+    slope = multiply_arrays(y, y)
+    subtract_arrays(ONE[y.dtype], slope, slope)
+    return multiply_arrays(slope, g, slope)
+
+
+tanh = primitive(np.tanh, x=_tanh_rule, domain=real, points=[0.0])
 arcsinh = primitive(np.arcsinh, x=lambda g, x: g / _cosh_of_arcsinh(x), domain=real, points=[0.0])
 arccosh = primitive(
     np.arccosh, x=lambda g, x: g / _sinh_of_arccosh(x), singular=True, domain=above(1)
@@ -245,6 +260,7 @@ absolute = primitive(
     domain=nonzero,
     kinks=[0.0],
     operators=("__abs__",),
+    elementwise=False,  # a complex number has a real one
 )
 fabs = primitive(np.fabs, x=lambda g, x: g * np.sign(x), domain=nonzero, kinks=[0.0])
 

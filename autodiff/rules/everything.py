@@ -2,6 +2,7 @@
 
 from autodiff.rules import (
     activations,
+    affine,
     calculus,
     complexparts,
     constants,
@@ -13,6 +14,7 @@ from autodiff.rules import (
     histograms,
     indexing,
     inplace,
+    joining,
     linalg,
     linalg_eigen,
     linalg_factors,
@@ -30,6 +32,7 @@ from autodiff.rules import (
     selecting,
     shaping,
     signals,
+    softmax,
     special,
     statistics,
     ufuncs,
@@ -38,6 +41,7 @@ from autodiff.rules import (
 
 __all__ = [
     "activations",
+    "affine",
     "calculus",
     "complexparts",
     "constants",
@@ -49,6 +53,7 @@ __all__ = [
     "histograms",
     "indexing",
     "inplace",
+    "joining",
     "linalg",
     "linalg_eigen",
     "linalg_factors",
@@ -66,6 +71,7 @@ __all__ = [
     "selecting",
     "shaping",
     "signals",
+    "softmax",
     "special",
     "statistics",
     "ufuncs",

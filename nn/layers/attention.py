@@ -102,9 +102,12 @@ class MultiHeadAttention(Module):
         else:
             weights = np.split(self.project_in.weight, 3, axis=1)
             bias = self.project_in.bias
-            biases = [0, 0, 0] if bias is None else np.split(bias, 3)
             inputs = (query, key, key if value is None else value)
-            parts = [x @ w + b for x, w, b in zip(inputs, weights, biases, strict=True)]
+            if bias is None:
+                parts = [x @ w for x, w in zip(inputs, weights, strict=True)]
+            else:
+                biases = np.split(bias, 3)
+                parts = [F.affine(*p) for p in zip(inputs, weights, biases, strict=True)]
         return [np.swapaxes(np.reshape(p, (*np.shape(p)[:2], self.heads, -1)), 1, 2) for p in parts]
 
     def extra_repr(self) -> str:

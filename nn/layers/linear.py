@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 import autodiff as ad
+from nn import functional as F
 from nn import init
 from nn.module import Module, Parameter
 from nn.random import as_generator
@@ -65,10 +66,11 @@ class Linear(Module):
 
     def forward(self, x: Any) -> Any:
         try:
-            product = x @ self.weight
+            if self.bias is None:
+                return x @ self.weight
+            return F.affine(x, self.weight, self.bias)
         except ValueError as error:
             raise ad.errors.ShapeError(self._explain(np.shape(x))) from error
-        return product if self.bias is None else product + self.bias
 
     def _explain(self, shape: tuple[int, ...]) -> str:
         message = (

@@ -13,7 +13,7 @@ from scipy import special
 
 from autodiff.domains import Call, Draw, cases, positive
 from autodiff.primitive import composite, plain
-from autodiff.rules import network
+from autodiff.rules import softmax as rows
 
 
 def _reduced(d: Draw) -> Call:
@@ -31,7 +31,7 @@ def logsumexp(
     """``log(sum(b * exp(a)))`` over `axis`, without overflow; of the absolute value of the sum and
     with its sign, if `return_sign`."""
     if b is None and not return_sign:
-        return network.logsumexp(a, axis, keepdims)
+        return rows.logsumexp(a, axis, keepdims)
     weights = 1.0 if b is None else b
     hidden = plain(weights) == 0
     top = np.max(np.where(hidden, -np.inf, plain(a)), axis=axis, keepdims=True)
@@ -71,10 +71,10 @@ def _along(function: Any, x: Any, axis: Any) -> Any:
 @composite(special.softmax, domain=cases(_any_axis))
 def softmax(x: Any, axis: Any = None) -> Any:
     """``exp(x) / sum(exp(x))`` over one axis, several, or all."""
-    return _along(network.softmax, x, axis)
+    return _along(rows.softmax, x, axis)
 
 
 @composite(special.log_softmax, domain=cases(_any_axis))
 def log_softmax(x: Any, axis: Any = None) -> Any:
     """The logarithm of `softmax`, without underflow."""
-    return _along(network.log_softmax, x, axis)
+    return _along(rows.log_softmax, x, axis)

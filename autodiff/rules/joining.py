@@ -1,0 +1,222 @@
+"""Joining arrays, and splitting them."""
+
+from __future__ import annotations
+
+from itertools import accumulate
+from typing import Any
+
+import numpy as np
+
+from autodiff.domains import Call, Draw, cases
+from autodiff.primitive import composite, primitive
+from autodiff.registry import dispatch
+
+# ---------------------------------------------------------------- joining
+
+
+def _concatenate_rule(
+    g: Any, arrays_shape: list[tuple[int, ...]], wanted: list[bool], axis: int | None
+) -> list[Any]:
+    if axis is None:
+        lengths = [int(np.prod(shape)) for shape in arrays_shape]
+        axis = 0
+    else:
+        lengths = [shape[axis] for shape in arrays_shape]
+    before = (slice(None),) * (axis % len(g.shape))
+    ends = list(accumulate(lengths))
+    return [
+        np.reshape(g[(*before, slice(end - length, end))], shape) if want else None
+        for length, end, shape, want in zip(lengths, ends, arrays_shape, wanted, strict=True)
+    ]
+
+
+def _joined(d: Draw) -> Call:
+    shape = d.shape(min_dims=1)
+    axis = d.axis(len(shape))
+    arrays = []
+    for _ in range(d.integer(1, 3)):
+        sides = list(shape)
+        sides[axis] = d.integer(0, 3)
+        arrays.append(d.array(tuple(sides)))
+    return (arrays,), {"axis": axis}
+
+
+concatenate = primitive(
+    np.concatenate,
+    signature="arrays, axis=0, out=None, *, dtype=None, casting='same_kind'",
+    forward=lambda arrays, axis, out, dtype, casting: np.concatenate(
+        arrays, axis, dtype=dtype, casting=casting
+    ),
+    sequence="arrays",
+    arrays=_concatenate_rule,
+    domain=cases(_joined),
+)
+
+
+def _alike(d: Draw) -> list[np.ndarray]:
+    shape = d.shape()
+    return [d.array(shape) for _ in range(d.integer(1, 3))]
+
+
+def _stacked(d: Draw) -> Call:
+    arrays = _alike(d)
+    return (arrays,), {"axis": d.axis(arrays[0].ndim + 1)}
+
+
+stack = primitive(
+    np.stack,
+    signature="arrays, axis=0, out=None, *, dtype=None, casting='same_kind'",
+    forward=lambda arrays, axis, out, dtype, casting: np.stack(
+        arrays, axis, dtype=dtype, casting=casting
+    ),
+    sequence="arrays",
+    arrays=lambda g, axis: list(np.moveaxis(g, axis, 0)),
+    domain=cases(_stacked),
+)
+
+_several = cases(lambda d: ((_alike(d),), {}))
+
+
+@composite(np.vstack, domain=_several)
+def vstack(tup: Any, **options: Any) -> Any:
+    """Arrays on top of each other."""
+    return np.concatenate([np.atleast_2d(a) for a in tup], 0, **options)
+
+
+@composite(np.hstack, domain=_several)
+def hstack(tup: Any, **options: Any) -> Any:
+    """Arrays side by side."""
+    arrays = [np.atleast_1d(a) for a in tup]
+    return np.concatenate(arrays, 0 if arrays[0].ndim == 1 else 1, **options)
+
+
+@composite(np.dstack, domain=_several)
+def dstack(tup: Any) -> Any:
+    """Arrays behind each other."""
+    return np.concatenate([np.atleast_3d(a) for a in tup], 2)
+
+
+@composite(np.column_stack, domain=cases(lambda d: (([d.array((3,)), d.array((3, 2))],), {})))
+def column_stack(tup: Any) -> Any:
+    """One-dimensional arrays as columns."""
+    return np.concatenate([np.reshape(a, (-1, 1)) if np.ndim(a) < 2 else a for a in tup], 1)
+
+
+def _append_case(d: Draw) -> Call:
+    return (d.array((2, 2)), d.array((1, 2))), {"axis": d.choice((None, 0))}
+
+
+@composite(np.append, domain=cases(_append_case))
+def append(arr: Any, values: Any, axis: int | None = None) -> Any:
+    """`values` behind `arr`."""
+    if axis is None:
+        arr, values, axis = np.ravel(arr), np.ravel(values), 0
+    return np.concatenate([arr, values], axis)
+
+
+@composite(
+    np.block,
+    domain=cases(lambda d: (([[d.array((2, 2)), d.array((2, 1))], [d.array((1, 3))]],), {})),
+)
+def block(arrays: Any) -> Any:
+    """Nested lists of blocks put together."""
+
+    def depth_of(item: Any) -> int:
+        return 1 + depth_of(item[0]) if isinstance(item, list) else 0
+
+    def leaves(item: Any) -> list[Any]:
+        return [x for part in item for x in leaves(part)] if isinstance(item, list) else [item]
+
+    depth = depth_of(arrays)
+    ndim = max(depth, *(np.ndim(leaf) for leaf in leaves(arrays)))
+
+    def join(item: Any, level: int) -> Any:
+        if not isinstance(item, list):
+            return np.reshape(item, (1,) * (ndim - np.ndim(item)) + np.shape(item))
+        return np.concatenate([join(part, level + 1) for part in item], axis=level - depth)
+
+    return join(arrays, 0)
+
+
+# ---------------------------------------------------------------- splitting
+
+
+def _filled(g: tuple[Any, ...], shapes: list[tuple[int, ...]]) -> list[Any]:
+    """Cotangents of all parts, zero for those that nothing depends on."""
+    known = next(part for part in g if part is not None)
+    return [
+        np.zeros(shape, known.dtype) if part is None else part
+        for part, shape in zip(g, shapes, strict=True)
+    ]
+
+
+def _array_split_rule(g: Any, x_shape: tuple[int, ...], indices_or_sections: Any, axis: int) -> Any:
+    like = np.broadcast_to(0.0, x_shape)  # no memory: only its parts' shapes matter
+    shapes = [part.shape for part in np.array_split(like, indices_or_sections, axis)]
+    return np.concatenate(_filled(g, shapes), axis)
+
+
+array_split = primitive(
+    np.array_split,
+    signature="x, indices_or_sections, axis=0",
+    multiple=True,
+    x=_array_split_rule,
+    domain=cases(
+        lambda d: (
+            (d.array(min_dims=1), d.choice((2, 3, [1], [1, 1, 2]))),
+            {"axis": d.choice((0, -1))},
+        )
+    ),
+)
+
+
+@composite(np.split, domain=cases(lambda d: ((d.array((4, 2)), d.choice((2, [1, 3]))), {})))
+def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> Any:
+    """Equal parts, or parts between indices."""
+    if np.ndim(indices_or_sections) == 0 and ary.shape[axis] % int(indices_or_sections):
+        raise ValueError(
+            f"split: {ary.shape[axis]} elements do not divide into {indices_or_sections} equal "
+            "parts; use np.array_split"
+        )
+    return np.array_split(ary, indices_or_sections, axis)
+
+
+@composite(np.hsplit, domain=cases(lambda d: ((d.array((4, 2)), 2), {})))
+def hsplit(ary: Any, indices_or_sections: Any) -> Any:
+    """Parts along the second axis (the first, if there is one only)."""
+    return np.split(ary, indices_or_sections, 0 if ary.ndim == 1 else 1)
+
+
+@composite(np.vsplit, domain=cases(lambda d: ((d.array((4, 2)), 2), {})))
+def vsplit(ary: Any, indices_or_sections: Any) -> Any:
+    """Parts along the first axis."""
+    return np.split(ary, indices_or_sections, 0)
+
+
+@composite(np.dsplit, domain=cases(lambda d: ((d.array((1, 3, 2)), 2), {})))
+def dsplit(ary: Any, indices_or_sections: Any) -> Any:
+    """Parts along the third axis."""
+    return np.split(ary, indices_or_sections, 2)
+
+
+@primitive(
+    x=lambda g, x_shape: np.stack(_filled(g, [x_shape[1:]] * x_shape[0])),
+    multiple=True,
+    domain=cases(lambda d: ((d.array(min_dims=1, min_side=1),), {})),
+)
+def slices(x: Any) -> tuple[Any, ...]:
+    """The parts of `x` along its first axis."""
+    return tuple(x)
+
+
+dispatch[iter] = slices  # for part in tensor; a, b, c = tensor
+
+
+if hasattr(np, "unstack"):  # NumPy 2.1
+
+    @composite(
+        np.unstack, domain=cases(lambda d: ((d.array((3, 2)),), {"axis": d.choice((0, -1))}))
+    )
+    def unstack(x: Any, *, axis: int = 0) -> Any:
+        """The slices along an axis."""
+        return slices(np.moveaxis(x, axis, 0))
