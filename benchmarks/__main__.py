@@ -2,7 +2,8 @@
 
 python -m benchmarks ops mlp            measure these suites
 python -m benchmarks all --kernel both  all of them, with both kernels of OpenBLAS
-python -m benchmarks report             write the results into benchmarks/README.md
+python -m benchmarks profile ops mlp    where the time of autodiff's steps goes
+python -m benchmarks report             write the results into README.md and PROFILES.md
 python -m benchmarks ops --compare HEAD this tree beside the last commit
 """
 
@@ -20,6 +21,7 @@ from benchmarks.contenders import CONTENDERS
 from benchmarks.environment import busy, environment
 from benchmarks.measure import Settings, measure
 from benchmarks.pool import HERE, Pool
+from benchmarks.profiles import load_profiles, save_profiles, take
 from benchmarks.results import load, save
 from benchmarks.suites import SUITES
 from benchmarks.tables import comparison, terminal
@@ -38,9 +40,9 @@ def parser() -> argparse.ArgumentParser:
     add(
         "what",
         nargs="+",
-        choices=[*SUITES, "all", "report"],
+        choices=[*SUITES, "all", "profile", "report"],
         metavar="suite",
-        help=f"{', '.join(SUITES)}; all; or report",
+        help=f"{', '.join(SUITES)}; or all; profile, before or without suites; or report",
     )
     add("--kernel", choices=["default", "fast", "both"], default="default", help="of OpenBLAS")
     add("--only", nargs="+", choices=CONTENDERS, metavar="contender", help=", ".join(CONTENDERS))
@@ -53,7 +55,7 @@ def parser() -> argparse.ArgumentParser:
         default="elapsed",
         help="of cases with one thread; that of the processor is disturbed less by other programs",
     )
-    add("--smoke", action="store_true", help="one short round of everything, to see that it runs")
+    add("--smoke", action="store_true", help="one short round, to see that everything runs")
     add("--compare", metavar="revision", help="measure autodiff alone, beside a git revision")
     add(
         "--tolerance",
@@ -77,28 +79,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if "report" in options.what:
         from benchmarks.report import write_report  # needs matplotlib
 
-        write_report(load(options.results, options.clock), Path(__file__).parent)
+        results, profiles = load(options.results, options.clock), load_profiles(options.results)
+        write_report(results, profiles, Path(__file__).parent)
         return 0
     warning = busy()
     if warning:
         print(warning, file=sys.stderr)
     settings = Settings(options.clock, options.rounds)
     if options.smoke:
-        settings = Settings(options.clock, 1, 0, 0, smoke=True)
+        settings = Settings(options.clock, 1, 0, 0, 0, smoke=True)
     both: tuple[Kernel, ...] = ("default", "fast")
     kernels = both if options.kernel == "both" else (options.kernel,)
     if options.compare:
         slower = [run_comparison(options, kernel, settings) for kernel in kernels]
         return 1 if any(slower) else 0
+    run = run_profiles if "profile" in options.what else run_suites
     for kernel in kernels:
-        run_suites(options, kernel, settings)
+        run(options, kernel, settings)
     return 0
 
 
 def chosen(options: argparse.Namespace) -> Iterator[tuple[str, list[Case]]]:
     """The suites and their cases that are asked for."""
+    everything = "all" in options.what or options.what == ["profile"]
     for suite, cases in SUITES.items():
-        if suite in options.what or "all" in options.what:
+        if suite in options.what or everything:
             yield (
                 suite,
                 [
@@ -123,6 +128,22 @@ def run_suites(options: argparse.Namespace, kernel: Kernel, settings: Settings) 
                 results.append(result)
             if not (settings.smoke or options.only or options.case or options.threads):
                 path = save(options.results, suite, where, settings, results)
+                print(f"written to {path}")
+
+
+def run_profiles(options: argparse.Namespace, kernel: Kernel, settings: Settings) -> None:
+    """Take profiles, print them, and save them unless it was only a part of a suite."""
+    with Pool(kernel) as pool:
+        where = environment(pool)
+        for suite, cases in chosen(options):
+            profiles = []
+            for case in cases:
+                profile = take(case, pool, where, settings)
+                if profile is not None:
+                    print("\n".join([case.title, *profile.lines(), ""]), flush=True)
+                    profiles.append(profile)
+            if profiles and not (settings.smoke or options.case or options.threads):
+                path = save_profiles(options.results, suite, profiles)
                 print(f"written to {path}")
 
 

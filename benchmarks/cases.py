@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-__all__ = ["US", "Case", "Clock", "Goal", "Kernel", "Style", "at_most"]
+__all__ = ["BY_HAND", "US", "Case", "Clock", "Goal", "Kernel", "Style", "at_most"]
 
 US = "autodiff"
+BY_HAND = ("numpy", "numpy-best")  # the contenders that do without an engine
 Kernel = Literal["default", "fast"]
 Clock = Literal["elapsed", "processor"]
 Style = Literal["time", "traced", "resident", "import"]
@@ -54,6 +55,12 @@ class Case:
     def key(self) -> tuple[str, str, int]:
         """What tells this case from all others."""
         return self.suite, self.name, self.threads
+
+    @property
+    def title(self) -> str:
+        """Its name for a reader; one thread is not worth a word."""
+        several = f", {self.threads} threads" if self.threads > 1 else ""
+        return f"{self.suite}: {self.name}{several}"
 
 
 def at_most(limits: Mapping[str, float | None], kernel: Kernel | None = None) -> tuple[Goal, ...]:

@@ -70,9 +70,7 @@ def compare(
             if failed:
                 yield Comparison(case, None, failed)
                 continue
-            rounds = rounds_of(
-                repetitions, min(settings.rounds, case.rounds), failed, case.threads > 1
-            )
+            rounds = rounds_of(repetitions, min(settings.rounds, case.rounds), failed)
             metric = Measurement(case, kernel, settings.clock).metric
             ratio = None
             if not failed:

@@ -30,7 +30,7 @@ def environment(pool: Pool) -> dict[str, Any]:
             for package in contender.packages
         },
         "kernel": pool.kernel,
-        "OPENBLAS_CORETYPE": worker_environment(1, pool.kernel).get("OPENBLAS_CORETYPE"),
+        "OPENBLAS_CORETYPE": worker_environment("numpy", 1, pool.kernel).get("OPENBLAS_CORETYPE"),
         "blas": pool.get("numpy", 1).ask(blas=True),
     }
 

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from statistics import median, quantiles
 
-from benchmarks.cases import US, Case, Clock, Goal, Kernel
+from benchmarks.cases import BY_HAND, US, Case, Clock, Goal, Kernel
 from benchmarks.imports import import_seconds
 from benchmarks.pool import Failed, Pool, WorkerProcess
 
-__all__ = ["Measurement", "Settings", "Spread", "measure", "repetition", "rounds_of", "spread"]
+__all__ = [
+    "Measurement",
+    "Settings",
+    "Spread",
+    "measure",
+    "prepare",
+    "repetition",
+    "rounds_of",
+    "spread",
+]
 
 Repetition = Callable[[], Mapping[str, float]]  # one number for every metric
-
-# Threads of a pool spin for a while after their last work; with several they would be in the way.
-SETTLE_SECONDS = 0.01
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,7 @@ class Settings:
     rounds: int = 21
     repetition_seconds: float = 0.02  # as many steps in one repetition as take this long
     warm_up_seconds: float = 0.2
+    profile_seconds: float = 2.0
     smoke: bool = False
 
 
@@ -83,10 +89,10 @@ class Measurement:
         values = self.rounds[contender][metric or self.metric]
         return spread([value / self.case.per for value in values])
 
-    def ratio(self, against: str, metric: str | None = None) -> Spread:
-        """What autodiff needs as a multiple of what the other needs, pair by pair."""
+    def ratio(self, against: str, metric: str | None = None, of: str = US) -> Spread:
+        """What `of` needs as a multiple of what the other needs, pair by pair."""
         metric = metric or self.metric
-        ours, theirs = self.rounds[US][metric], self.rounds[against][metric]
+        ours, theirs = self.rounds[of][metric], self.rounds[against][metric]
         return spread([a / b if b else math.inf for a, b in zip(ours, theirs, strict=True)])
 
     def reached(self, goal: Goal) -> Spread | None:
@@ -94,6 +100,13 @@ class Measurement:
         if US not in self.rounds or goal.against not in (None, *self.rounds):
             return None
         return self.ratio(goal.against) if goal.against else self.value(US)
+
+    def by_hand(self, goal: Goal) -> float | None:
+        """What NumPy without an engine needs, compared in the same way; the better of its ways."""
+        if goal.against not in self.rounds:
+            return None
+        ratios = (self.ratio(goal.against, of=name) for name in BY_HAND if name in self.rounds)
+        return min((ratio.median for ratio in ratios), default=None)
 
 
 def measure(
@@ -110,19 +123,17 @@ def measure(
         except Failed as failure:
             result.missing[contender] = str(failure)
     count = min(settings.rounds, case.rounds)
-    result.rounds = rounds_of(repetitions, count, result.missing, case.threads > 1)
+    result.rounds = rounds_of(repetitions, count, result.missing)
     return result
 
 
 def rounds_of(
-    repetitions: Mapping[str, Repetition], count: int, failed: dict[str, str], settle: bool
+    repetitions: Mapping[str, Repetition], count: int, failed: dict[str, str]
 ) -> dict[str, dict[str, list[float]]]:
     """Each of the repetitions once in every round; who fails is out, and noted in `failed`."""
     rounds: dict[str, dict[str, list[float]]] = {name: {} for name in repetitions}
     for _ in range(count):
         for name in list(rounds):
-            if settle:
-                time.sleep(SETTLE_SECONDS)
             try:
                 answer = repetitions[name]()
             except Failed as failure:
@@ -146,11 +157,16 @@ def _prepare(case: Case, contender: str, pool: Pool, settings: Settings) -> Repe
     return repetition(case, pool.get(contender, case.threads), settings)
 
 
-def repetition(case: Case, worker: WorkerProcess, settings: Settings) -> Repetition:
-    """A worker made ready for the case, and what to ask it in every round. Raises Failed."""
+def prepare(case: Case, worker: WorkerProcess, settings: Settings) -> None:
+    """Make a worker ready for the case. Raises Failed."""
     worker.ask(
         prepare=case.kind, arguments=_arguments(case, settings.smoke), warm=settings.warm_up_seconds
     )
+
+
+def repetition(case: Case, worker: WorkerProcess, settings: Settings) -> Repetition:
+    """A worker made ready for the case, and what to ask it in every round. Raises Failed."""
+    prepare(case, worker, settings)
     if case.style == "traced":
         return partial(worker.ask, traced=case.steps)
     once = median(worker.ask(time=1)["elapsed"] for _ in range(1 if settings.smoke else 3))

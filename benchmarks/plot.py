@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 from benchmarks.cases import US
-from benchmarks.contenders import CONTENDERS
 from benchmarks.results import Results
 
-__all__ = ["draw"]
+__all__ = ["LOOKS", "draw"]
 
-MARKERS = "osD^v<>PX*hd"
+# Marker and colour; what is of one kind has one colour.
+NUMPY, ENGINES, TORCH, JAX, SKLEARN = "#1b8a3a", "#7b3fa0", "#d9480f", "#1864ab", "#495057"
+LOOKS = {
+    "numpy": ("o", NUMPY),
+    "numpy-best": ("D", NUMPY),
+    "micrograd": ("s", ENGINES),
+    "autograd": ("v", ENGINES),
+    "mygrad": ("<", ENGINES),
+    "mygrad-unguarded": (">", ENGINES),
+    "torch": ("o", TORCH),
+    "torch-foreach": ("X", TORCH),
+    "torch-fused": ("P", TORCH),
+    "torch-compile": ("*", TORCH),
+    "jax": ("d", JAX),
+    "sklearn": ("h", SKLEARN),
+}
 
 
 def draw(results: Sequence[Results], path: Path) -> None:
@@ -40,9 +55,7 @@ def draw(results: Sequence[Results], path: Path) -> None:
         figure = Figure((9, 1.5 + 0.24 * len(rows)), layout="constrained")
         axes = figure.subplots()
         axes.axvline(1, color="black", linewidth=1)
-        for index, (contender, marker) in enumerate(zip(CONTENDERS, MARKERS, strict=True)):
-            if contender == US:
-                continue
+        for contender, (marker, color) in LOOKS.items():
             points = [
                 (1 / row.ratio(contender).median, height)
                 for height, row in enumerate(rows)
@@ -50,12 +63,16 @@ def draw(results: Sequence[Results], path: Path) -> None:
             ]
             if points:
                 xs, ys = zip(*points, strict=True)
-                color = f"C{index % 10}"
-                axes.plot(xs, ys, marker, color=color, label=contender, alpha=0.8, markersize=5)
+                size = 8 if marker == "*" else 5.5
+                axes.plot(xs, ys, marker, color=color, label=contender, alpha=0.7, markersize=size)
+        for height, (above, below) in enumerate(pairwise(rows)):
+            if above.case.suite != below.case.suite:
+                axes.axhline(height + 0.5, color="black", linewidth=0.6)
         axes.set_xscale("log")
+        axes.xaxis.set_major_formatter("{x:g}")
         axes.set_yticks(range(len(rows)), names, fontsize=8)
-        axes.invert_yaxis()
+        axes.set_ylim(len(rows) - 0.5, -0.5)
         axes.grid(alpha=0.3)
-        axes.set_xlabel("time as a multiple of autodiff's; left of 1 is faster than autodiff")
+        axes.set_xlabel("← faster than autodiff  |  time as a multiple of autodiff's  |  slower →")
         figure.legend(loc="outside upper center", ncols=6, fontsize=8)
         figure.savefig(path, format="svg", metadata={"Date": None})

@@ -13,6 +13,7 @@ from typing import Any
 
 from autodiff.info import FAST_KERNEL
 from benchmarks.cases import Kernel
+from benchmarks.contenders import CONTENDERS
 
 __all__ = ["HERE", "Failed", "Pool", "WorkerProcess", "worker_environment"]
 
@@ -33,8 +34,8 @@ class Failed(Exception):
     """A worker could not do what it was asked for; the message says why."""
 
 
-def worker_environment(threads: int, kernel: Kernel) -> dict[str, str]:
-    """The environment of a worker: so many threads, and the wished BLAS kernel.
+def worker_environment(contender: str, threads: int, kernel: Kernel) -> dict[str, str]:
+    """The environment of a worker: so many threads, the wished BLAS kernel, the contender's own.
 
     The default kernel is the one that a program gets that is started from here.
     """
@@ -52,7 +53,7 @@ def worker_environment(threads: int, kernel: Kernel) -> dict[str, str]:
     }
     if kernel == "fast":
         environment["OPENBLAS_CORETYPE"] = FAST_KERNEL
-    return environment
+    return environment | CONTENDERS[contender].environment
 
 
 class WorkerProcess:
@@ -65,7 +66,7 @@ class WorkerProcess:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env=worker_environment(threads, kernel),
+            env=worker_environment(contender, threads, kernel),
             cwd=tree,
             text=True,
         )

@@ -41,21 +41,21 @@ def terminal(result: Measurement) -> Iterator[str]:
     yield f"{case.suite}: {case.name} ({threads(case.threads)}, {result.kernel} kernel)"
     for contender in case.contenders:
         if contender in result.missing:
-            yield f"  {contender:14} missing: {result.missing[contender]}"
+            yield f"  {contender:16} missing: {result.missing[contender]}"
         if contender not in result.rounds:
             continue
         for metric in result.metrics(contender):
             own = result.value(contender, metric)
-            line = f"  {contender:14} {'' if metric == result.metric else metric:9}"
+            line = f"  {contender:16} {'' if metric == result.metric else metric:9}"
             line += f"{quantity(own.median, metric):>9}"
             line += f"  [{quantity(own.low, metric)} .. {quantity(own.high, metric)}]"
             if contender != US and US in result.rounds:
-                line = f"{line:58} ratio {_ratio(result.ratio(contender, metric))}"
+                line = f"{line:60} ratio {_ratio(result.ratio(contender, metric))}"
             goal = goals.get(None if contender == US else contender)
             reached = result.reached(goal) if goal else None
             if goal and reached and metric == result.metric:
                 verdict = "met" if reached.median <= goal.limit else "NOT MET"
-                line = f"{line:58}  goal {goal.limit:g}: {verdict}"
+                line = f"{line:60}  goal {goal.limit:g}: {verdict}"
             yield line
 
 

@@ -3,8 +3,9 @@
 It reads requests from its standard input, one JSON object a line, and answers each in the same
 way. ``{"prepare": kind, "arguments": {...}, "warm": seconds}`` builds a step and runs it for so
 long, at least once (not at all, if null); ``{"time": number}`` gives the mean duration of that
-many steps; ``{"traced": steps}`` and ``{"resident": steps}`` give bytes; ``{"blas": true}`` says
-what NumPy uses in this process.
+many steps; ``{"traced": steps}`` and ``{"resident": steps}`` give bytes; ``{"profile": seconds}``
+says where the time of a step of autodiff goes; ``{"blas": true}`` says what NumPy uses in this
+process. With several threads, an answer comes when all of them rest.
 """
 
 from __future__ import annotations
@@ -17,12 +18,15 @@ import sys
 from collections.abc import Callable
 from dataclasses import asdict
 from itertools import repeat
-from time import perf_counter, process_time
+from time import perf_counter, process_time, sleep
 from typing import Any
 
 from benchmarks.contenders import CONTENDERS
 
-__all__ = ["Worker", "main"]
+__all__ = ["Worker", "main", "rest"]
+
+REST_LIMIT = 1.0  # seconds; a library whose threads never rest is not waited for
+LOOK = 0.025  # seconds; Linux adds up the time of a thread that is running every 10 ms only
 
 
 class Worker:
@@ -41,6 +45,11 @@ class Worker:
                 return self.prepare(request["prepare"], request["arguments"], request["warm"])
             if "time" in request:
                 return timed(self.step, request["time"])
+            if "profile" in request:
+                from benchmarks.profiler import profile  # autodiff's; other workers do without
+
+                clock = perf_counter if several_threads() else process_time
+                return profile(self.step, request["profile"], clock)
             if "traced" in request:
                 return traced(self.step, request["traced"])
             return resident(self.step, request["resident"])
@@ -91,6 +100,27 @@ def timed(step: Callable[[], Any], number: int) -> dict[str, float]:
     return times | result if isinstance(result, dict) else times
 
 
+def several_threads() -> bool:
+    """Whether this process may use more than one."""
+    return os.environ["OMP_NUM_THREADS"] != "1"
+
+
+def rest() -> float:
+    """Wait until no thread of this process computes any more; returns for how many seconds.
+
+    The threads of BLAS, OpenMP and XLA wait for more work in a loop before they sleep, those of
+    OpenBLAS for more than 0.1 s, and would take a processor from the contender that comes next.
+    """
+    start = now = perf_counter()
+    while now - start < REST_LIMIT:
+        before, used = now, process_time()  # that of all threads
+        sleep(LOOK)
+        now = perf_counter()
+        if process_time() - used < 0.1 * (now - before):
+            break
+    return now - start
+
+
 def traced(step: Callable[[], Any], steps: int) -> dict[str, float]:
     """The peak of the memory that tracemalloc sees, in bytes, beyond what was there before."""
     import tracemalloc
@@ -130,4 +160,7 @@ def main() -> None:
     os.dup2(2, 1)  # what libraries print does not mix with the answers
     worker = Worker(sys.argv[1])
     for line in sys.stdin:
-        print(json.dumps(worker.answer(json.loads(line))), file=answers, flush=True)
+        answer = worker.answer(json.loads(line))
+        if several_threads():
+            rest()
+        print(json.dumps(answer), file=answers, flush=True)

@@ -20,7 +20,8 @@ class Contender:
     """One library, or one way of using it.
 
     module: in this package. imports: what its users import. packages: the distributions whose
-    versions are reported. settings: added to the arguments of every case.
+    versions are reported. settings: added to the arguments of every case. environment: variables
+    that are set for it.
     """
 
     about: str
@@ -28,9 +29,11 @@ class Contender:
     imports: str
     packages: tuple[str, ...]
     settings: Mapping[str, Any] = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=dict)
 
 
 _NUMPY = ("numpy", ("numpy",))
+_MYGRAD = ("mygrad_tensors", "mygrad", ("mygrad",))
 _TORCH = ("pytorch", "torch", ("torch",))
 
 CONTENDERS = {
@@ -41,7 +44,12 @@ CONTENDERS = {
     ),
     "micrograd": Contender("micrograd", "micrograd_values", "micrograd.engine", ("micrograd",)),
     "autograd": Contender("HIPS autograd", "hips", "autograd.numpy", ("autograd",)),
-    "mygrad": Contender("MyGrad, memory guarding off", "mygrad_tensors", "mygrad", ("mygrad",)),
+    "mygrad": Contender("MyGrad as it is, memory guarding on", *_MYGRAD),
+    "mygrad-unguarded": Contender(
+        "MyGrad, memory guarding off, as its documentation advises where speed counts",
+        *_MYGRAD,
+        environment={"MYGRAD_MEM_GUARD": "False"},
+    ),
     "torch": Contender("PyTorch eager", *_TORCH),
     "torch-foreach": Contender(
         "PyTorch eager, optimizers with foreach=True", *_TORCH, {"foreach": True}

@@ -125,12 +125,12 @@ def block(activation: str, batch: int = 16) -> Callable[[], Any]:
         return F.normalize(x)[0] * scale + shift
 
     def forward(x: Any) -> Any:
-        qkv = layer_norm(x, p["norm1"], p["shift1"]) @ p["qkv"] + p["qkv_bias"]
+        qkv = F.affine(layer_norm(x, p["norm1"], p["shift1"]), p["qkv"], p["qkv_bias"])
         q, k, v = qkv.reshape(split).transpose(2, 0, 3, 1, 4)  # (batch, heads, tokens, size)
         mixed = F.attention(q, k, v).transpose(0, 2, 1, 3).reshape(x.shape)
-        x = x + mixed @ p["out"] + p["out_bias"]
-        hidden = act(layer_norm(x, p["norm2"], p["shift2"]) @ p["up"] + p["up_bias"])
-        return x + hidden @ p["down"] + p["down_bias"]
+        x = x + F.affine(mixed, p["out"], p["out_bias"])
+        hidden = act(F.affine(layer_norm(x, p["norm2"], p["shift2"]), p["up"], p["up_bias"]))
+        return x + F.affine(hidden, p["down"], p["down_bias"])
 
     def step() -> Any:
         forget(p.values())

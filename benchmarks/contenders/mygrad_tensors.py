@@ -1,4 +1,4 @@
-"""MyGrad, with memory guarding off, as its documentation advises where speed counts."""
+"""MyGrad, as its documentation writes it."""
 
 from __future__ import annotations
 
@@ -13,8 +13,6 @@ from mygrad.nnet.losses import softmax_crossentropy
 
 from benchmarks import data, networks
 from benchmarks.contenders.numpy_plain import adam_updater
-
-mg.turn_memory_guarding_off()
 
 
 def forget(leaves: Iterable[Any]) -> None:

@@ -14,6 +14,8 @@ CHUNK = 32_768  # elements; what an optimizer works on stays in the cache
 
 
 def chain(op: str, size: int, length: int) -> Callable[[], Any]:
+    if not size:
+        return scalar_chain(op, length)
     x, w, b = data.chain_inputs(size)
     saved = [np.empty_like(x) for _ in range(length + 1)]
     saved[0][...] = x
@@ -53,6 +55,46 @@ def chain(op: str, size: int, length: int) -> Callable[[], Any]:
         for y in reversed(saved[1:]):
             np.greater(y, zero, out=positive)
             multiply(g, positive, out=g)
+        return [g]
+
+    return {"muladd": muladds, "tanh": tanhs, "relu": relus}[op]
+
+
+def scalar_chain(op: str, length: int) -> Callable[[], Any]:
+    """For single numbers, Python's own take a tenth of NumPy's time."""
+    x, w, b = map(float, data.chain_inputs(0))
+    tanh = math.tanh
+
+    def muladds() -> Any:
+        y, saved = x, []
+        for _ in range(length // 2):
+            saved.append(y)
+            y = y * w + b
+        g, gw, gb = 1.0, 0.0, 0.0
+        for y in reversed(saved):
+            gb += g
+            gw += g * y
+            g *= w
+        return [g, gw, gb]
+
+    def tanhs() -> Any:
+        y, saved = x, []
+        for _ in range(length):
+            y = tanh(y)
+            saved.append(y)
+        g = 1.0
+        for y in reversed(saved):
+            g *= 1.0 - y * y
+        return [g]
+
+    def relus() -> Any:
+        y, saved = x, []
+        for _ in range(length):
+            y = y if y > 0.0 else 0.0
+            saved.append(y)
+        g = 1.0
+        for y in reversed(saved):
+            g = g if y > 0.0 else 0.0
         return [g]
 
     return {"muladd": muladds, "tanh": tanhs, "relu": relus}[op]

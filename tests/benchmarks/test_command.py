@@ -5,16 +5,20 @@ import importlib
 import os
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from benchmarks import __main__ as command
+from benchmarks import worker
 from benchmarks.cases import US, Case, Goal
 from benchmarks.compare import Comparison
 from benchmarks.measure import Measurement, Settings, Spread, measure, rounds_of
-from benchmarks.pool import HERE, Failed, Pool, WorkerProcess
+from benchmarks.pool import HERE, Failed, Pool, WorkerProcess, worker_environment
+from benchmarks.profiles import LONGEST, Profile, load_profiles, save_profiles
 from benchmarks.report import BEGIN, END, write_report
 from benchmarks.results import load, save
 from benchmarks.suites import SUITES
@@ -40,16 +44,26 @@ def test_a_smoke_run_measures_every_case(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_smoke_run_profiles_every_step(tmp_path: Path) -> None:
+    result = run("profile", "--smoke", "--results", str(tmp_path))
+    assert result.returncode == 0, result.stderr
+    for suite in SUITES.values():
+        for case in suite():
+            timed = case.style == "time" and case.kind != "growth" and case.per <= LONGEST
+            assert (case.title in result.stdout.splitlines()) == timed
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_worker_uses_the_tree_that_it_is_given(tmp_path: Path) -> None:
     package = tmp_path / "autodiff"
     package.mkdir()
     (package / "__init__.py").write_text("raise ImportError('this is the other tree')")
-    worker = WorkerProcess(US, 1, "default", tmp_path)
+    process = WorkerProcess(US, 1, "default", tmp_path)
     try:
         with pytest.raises(Failed, match="this is the other tree"):
-            worker.ask(prepare="chain", arguments={}, warm=None)
+            process.ask(prepare="chain", arguments={}, warm=None)
     finally:
-        worker.close()
+        process.close()
 
 
 def test_a_contender_that_cannot_take_part_is_named_with_the_reason() -> None:
@@ -74,7 +88,7 @@ def test_repetitions_alternate_and_a_failing_one_is_out() -> None:
 
     failed: dict[str, str] = {}
     both = {name: lambda name=name: answer(name) for name in "ab"}
-    rounds = rounds_of(both, 3, failed, settle=False)
+    rounds = rounds_of(both, 3, failed)
     assert "".join(calls) == "ababa"
     assert (rounds, failed) == ({"a": {"elapsed": [1.0] * 3}}, {"b": "broken"})
 
@@ -97,6 +111,66 @@ def test_slower_is_what_is_beyond_the_tolerance_and_not_by_chance(
     assert Comparison(Case("ops", "", "", (US,)), ratio, {}).slower(0.05) is slower
 
 
+def test_what_numpy_needs_by_hand_is_the_better_of_its_two_ways() -> None:
+    rounds = {
+        US: {"elapsed": [4.0, 4.0]},
+        "numpy": {"elapsed": [3.0, 3.0]},
+        "numpy-best": {"elapsed": [1.0, 2.0]},
+        "torch": {"elapsed": [10.0, 20.0]},
+    }
+    result = Measurement(Case("ops", "tanh", "chain", tuple(rounds)), "default", rounds=rounds)
+    assert result.by_hand(Goal(0.2, "torch")) == pytest.approx(0.1)
+    assert result.by_hand(Goal(0.2, "numpy")) == pytest.approx(0.5)
+    assert result.by_hand(Goal(0.2, "jax")) is None
+    assert result.by_hand(Goal(60)) is None
+
+
+def test_a_worker_with_several_threads_waits_until_they_rest() -> None:
+    def compute() -> None:
+        end = time.perf_counter() + 0.2
+        while time.perf_counter() < end:
+            pass
+
+    thread = threading.Thread(target=compute)
+    thread.start()
+    worker.rest()
+    assert not thread.is_alive()
+
+
+@pytest.mark.parametrize(
+    ("busy", "waited"), [(0.0, worker.LOOK), (0.3, 0.3 + worker.LOOK), (1e9, worker.REST_LIMIT)]
+)
+def test_threads_that_never_rest_are_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch, busy: float, waited: float
+) -> None:
+    now = 0.0
+
+    def sleep(seconds: float) -> None:
+        nonlocal now
+        now += seconds
+        assert now < 2 * worker.REST_LIMIT, "it waits for ever"
+
+    monkeypatch.setattr(worker, "sleep", sleep)
+    monkeypatch.setattr(worker, "perf_counter", lambda: now)
+    monkeypatch.setattr(worker, "process_time", lambda: min(now, busy))
+    assert worker.rest() == pytest.approx(waited, abs=worker.LOOK)
+
+
+@pytest.mark.parametrize(("contender", "guarded"), [("mygrad", True), ("mygrad-unguarded", False)])
+def test_mygrad_takes_part_with_memory_guarding_and_without(contender: str, guarded: bool) -> None:
+    pytest.importorskip("mygrad")
+    program = (
+        "import mygrad as mg; x = mg.tensor([1.0]); y = x * x; print(not x.data.flags.writeable)"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", program],
+        env=worker_environment(contender, 1, "default"),
+        capture_output=True,
+        text=True,
+    )
+    assert result.stdout.strip() == str(guarded), result.stderr
+
+
 def worktrees() -> str:
     listed = subprocess.run(["git", "worktree", "list"], cwd=HERE, capture_output=True, text=True)
     return listed.stdout
@@ -113,26 +187,41 @@ def test_this_tree_is_compared_with_a_revision(capsys: pytest.CaptureFixture[str
 def test_results_are_saved_and_reported(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     case = next(SUITES["ops"]())
-    times = {
-        US: {"elapsed": [1e-4], "processor": [1e-4]},
-        "torch": {"elapsed": [1e-3], "processor": [1e-3]},
-    }
+    elapsed = {US: 1e-4, "torch": 1e-3, "numpy": 6e-4, "numpy-best": 5e-5, "autograd": 2e-4}
+    times = {name: {"elapsed": [s], "processor": [s]} for name, s in elapsed.items()}
+    times["micrograd"] = {"elapsed": [1e-4], "processor": [1e-4]}
     missing = {"jax": "ModuleNotFoundError: no jax"}
     measured = Measurement(case, "default", "elapsed", times, missing)
     with Pool("default") as pool:
         where = command.environment(pool)
+    where["blas"]["kernel"] = "Haswell"
     save(tmp_path, "ops", where, Settings(), [measured])
+    rows = [("forward", "add", 50, 1e-5), ("backward", "walk", 0, 3e-5)]
+    profile = Profile(case, where, 4.1e-5, 4e-5, rows, [("walk", 1, 0.5)], 2.0)
+    save_profiles(tmp_path, "ops", [profile])
+    (loaded,) = load_profiles(tmp_path)
+    assert list(loaded.lines()) == list(profile.lines())
     (results,) = load(tmp_path, "elapsed")
     assert results.measurements == [measured]
 
     readme = tmp_path / "README.md"
     readme.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
-    write_report([results], tmp_path)
+    write_report([results], [loaded], tmp_path)
     text = readme.read_text()
     assert text.startswith("before\n")
     assert text.endswith("after\n")
     assert "old" not in text
-    assert f"| ops: {case.name} | torch | 0.2 | 0.10 (0.10 to 0.10) met |" in text
+    assert "| ops: muladd, scalar | torch | 0.2 | 0.10 (0.10 to 0.10) | 0.05 | met |" in text
+    missed = "**not met**; NumPy by hand needs 0.25 ([profile](PROFILES.md#ops-muladd-scalar))"
+    assert (
+        f"| ops: muladd, scalar | autograd | 0.2 | 0.50 (0.50 to 0.50) | 0.25 | {missed} |" in text
+    )
+    assert "| ops: muladd, scalar | mygrad | 0.2 |  |  | not measured |" in text
+    assert "| mlp: sgd, batch 64, fast kernel | torch | 0.45 |  |  | not measured |" in text
+    assert "1 of 3 are met. Of the 2 others, 2 ask for less than NumPy by hand needs." in text
+    page = (tmp_path / "PROFILES.md").read_text()
+    assert "\n## ops: muladd, scalar\n" in page
+    assert "| backward | walk |  | 30 µs | 75.0% |" in page
     assert "- jax in ops, muladd, scalar: ModuleNotFoundError: no jax" in text
     assert f"NumPy {np.__version__}".lower() in text
     assert str(Path.home()) not in text
@@ -140,6 +229,6 @@ def test_results_are_saved_and_reported(tmp_path: Path) -> None:
     assert "<svg" in (tmp_path / "ratios.svg").read_text()
 
 
-@pytest.mark.parametrize("module", ["cases", "measure", "tables"])
+@pytest.mark.parametrize("module", ["cases", "measure", "profiles", "tables"])
 def test_examples(module: str) -> None:
     assert doctest.testmod(importlib.import_module(f"benchmarks.{module}")).failed == 0

@@ -8,7 +8,8 @@ import pytest
 
 from benchmarks.cases import US, Case
 from benchmarks.contenders import CONTENDERS
-from benchmarks.suites import SUITES
+from benchmarks.plot import LOOKS
+from benchmarks.suites import MYGRAD, SUITES
 
 CASES = [case for suite in SUITES.values() for case in suite() if case.style != "import"]
 COMPUTING = [case for case in CASES if case.kind not in ("deep", "growth", "graph")]
@@ -56,6 +57,16 @@ def test_every_contender_of_a_case_is_known(case: Case) -> None:
     assert case.contenders[0] == US
     assert {*case.contenders} <= {*CONTENDERS}
     assert {goal.against for goal in case.goals} <= {None, *case.contenders}
+
+
+def test_every_contender_has_a_look_in_the_plot() -> None:
+    assert {*LOOKS} == {*CONTENDERS} - {US}
+
+
+def test_mygrad_has_the_same_goals_with_memory_guarding_and_without() -> None:
+    for case in CASES:
+        limits = [{g.limit for g in case.goals if g.against == name} for name in MYGRAD]
+        assert limits[0] == limits[1]
 
 
 def test_cases_have_different_names() -> None:
