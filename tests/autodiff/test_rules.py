@@ -159,7 +159,7 @@ def complex_calls(entry, count):
             continue
         found.append(call.with_arrays([x + 1j * rng.uniform(-0.5, 0.5, x.shape) for x in real]))
         try:
-            with warnings.catch_warnings(action="error"):
+            with warnings.catch_warnings(action="error", category=np.exceptions.ComplexWarning):
                 entry.function(*found[-1][0], **found[-1][1])
         except (TypeError, ValueError, np.exceptions.ComplexWarning):
             return []
