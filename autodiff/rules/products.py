@@ -219,6 +219,28 @@ def _explicit(subscripts: str, shapes: list[tuple[int, ...]]) -> tuple[list[str]
     return full, result.replace("...", extra)
 
 
+_MANY = 100_000  # products; from here on it pays to look for a way through BLAS
+
+
+def _through_blas(labels: list[str], shapes: list[tuple[int, ...]]) -> bool:
+    """Whether `einsum` shall look for products of matrices, which takes it some 10 µs."""
+    if len(shapes) < 2 or math.prod(map(math.prod, shapes)) < _MANY:
+        return False
+    sizes: dict[str, int] = {}
+    for names, shape in zip(labels, shapes, strict=True):
+        for name, size in zip(names, shape, strict=False):  # einsum itself complains
+            sizes[name] = max(size, sizes.get(name, 0))
+    return math.prod(sizes.values()) >= _MANY
+
+
+def _contract(subscripts: str, *operands: Any, optimize: Any) -> Any:
+    if optimize is False:
+        shapes = [np.shape(operand) for operand in operands]
+        if math.prod(map(math.prod, shapes)) >= _MANY:
+            optimize = _through_blas(_explicit(subscripts, shapes)[0], shapes)
+    return np.einsum(subscripts, *operands, optimize=optimize)
+
+
 def _ascii(labels: list[str], result: str) -> str:
     """The subscripts in letters that NumPy takes."""
     names = sorted({c for part in (*labels, result) for c in part})
@@ -256,7 +278,8 @@ def _einsum_operand(g: Any, result: str, labels: list[str], operands: list[Any],
             target += label
     made = "".join(label for label in target if label in known or label not in own)
     made = "".join(label for label in made if any(label in name for name in names))
-    value = np.einsum(_ascii(names, made), *inputs, optimize=len(inputs) > 2)
+    optimize = len(inputs) > 2 or _through_blas(names, [np.shape(value) for value in inputs])
+    value = np.einsum(_ascii(names, made), *inputs, optimize=optimize)
     missing = tuple(axis for axis, label in enumerate(target) if label not in made)
     return np.expand_dims(value, missing) if missing else value
 
@@ -284,6 +307,7 @@ def _contraction(d: Draw) -> Call:
 
 _einsum = primitive(
     np.einsum,
+    forward=_contract,
     signature="subscripts, *operands, optimize=False",
     operands=_einsum_rule,
     domain=cases(_contraction),
