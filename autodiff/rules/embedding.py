@@ -10,6 +10,7 @@ import numpy as np
 from autodiff.domains import Call, Draw, cases
 from autodiff.errors import DtypeError
 from autodiff.primitive import primitive
+from autodiff.rules.indexing import rows_added
 
 __all__ = ["embed"]
 
@@ -55,18 +56,6 @@ def _embed(table: Any, indices: Any) -> Any:
     return np.take(table, indices.astype(np.intp, copy=False), axis=0)
 
 
-def _add_rows(v: Any, indices: Any, rows: int) -> Any:
-    """A table of zeros, with the rows of `v` added at `indices`."""
-    v, indices = np.asarray(v), np.asarray(indices, np.intp)
-    shape = v.shape[indices.ndim :]
-    width = math.prod(shape)
-    table = np.zeros(rows * width, v.dtype)
-    # NumPy is fast at this in one dimension only.
-    places = (indices.reshape(-1, 1) % rows) * width + np.arange(width)
-    np.add.at(table, places.reshape(-1), v.reshape(-1))
-    return table.reshape(rows, *shape)
-
-
 embed = primitive(
     _embed,
     name="embed",
@@ -75,7 +64,7 @@ embed = primitive(
     domain=cases(_looked_up),
 )
 add_rows = primitive(
-    _add_rows,
+    rows_added,
     name="add_rows",
     v=lambda g, indices: embed(g, indices),
     indices=None,

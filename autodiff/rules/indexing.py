@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from typing import Any
 
@@ -36,8 +37,23 @@ def _may_repeat(index: Any) -> bool:
     return False
 
 
+def rows_added(v: Any, indices: Any, rows: int) -> Any:
+    """So many rows of zeros, with the rows of `v` added at `indices`."""
+    v, indices = np.asarray(v), np.asarray(indices, np.intp)
+    shape = v.shape[indices.ndim :]
+    width = math.prod(shape)
+    table = np.zeros(rows * width, v.dtype)
+    # NumPy is fast at this in one dimension only. Negative numbers count from the end there too.
+    places = indices.reshape(-1, 1) * width + np.arange(width)
+    np.add.at(table, places.reshape(-1), v.reshape(-1))
+    return table.reshape(rows, *shape)
+
+
 def _scatter(x: Any, index: Any, shape: tuple[int, ...]) -> Any:
     """Zeros of `shape`, with `x` added at `index`."""
+    rows = np.asarray(index) if isinstance(index, list | np.ndarray) else None
+    if rows is not None and rows.dtype.kind in "iu" and np.shape(x) == rows.shape + shape[1:]:
+        return rows_added(x, rows, shape[0])
     result = np.zeros(shape, np.asarray(x).dtype)
     if _may_repeat(index):
         np.add.at(result, index, x)
