@@ -32,7 +32,6 @@ __all__ = [
 ]
 
 orders = itertools.count(1)  # next(orders) is the number of the next node
-FLOAT64 = np.dtype(np.float64)
 
 # What a node passes back: a parent, its cotangent, and the next edge. A linked list costs half of
 # what a sequence of pairs does, most of all for the many nodes with a single parent.

@@ -38,7 +38,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from autodiff import runtime
-from autodiff.graph import FLOAT64, Node, link, orders
+from autodiff.dtypes import FLOAT32, FLOAT64
+from autodiff.graph import Node, link, orders
 from autodiff.modes import mode
 from autodiff.tensor import TENSORS, Result, as_value, make, store
 
@@ -144,7 +145,7 @@ class _Template:
             add(f"        return _store(out, {without}, _primitive.name)")
         if receiver is None:
             add("    _tensors = False")
-        if receiver is not None:
+        else:
             add(f"    {receiver}_node = {receiver}._node")
             add(f"    {receiver} = {receiver}._data")
         for argument in self.arguments:
@@ -435,7 +436,7 @@ class _Template:
 
 # What the generated code may name.
 _HELPERS: dict[str, Any] = {
-    "FLOAT32": np.dtype(np.float32),
+    "FLOAT32": FLOAT32,
     "FLOAT64": FLOAT64,
     "Node": Node,
     "Result": Result,

@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from autodiff.dtypes import FLOAT32, FLOAT64
+
 __all__ = ["channel_sums", "leading_sums", "row_sums"]
 
-FLOAT32, FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 _KEPT = 1 << 16  # the longest array of ones that is kept
 
 

@@ -15,8 +15,9 @@ from typing import Any
 
 import numpy as np
 
+from autodiff.dtypes import FLOAT64
 from autodiff.errors import FreedGraphError, GradientError, StaleValueError
-from autodiff.graph import FLOAT64, Leaf, Node, Walk, next_order
+from autodiff.graph import Leaf, Node, Walk, next_order
 from autodiff.modes import mode, thread_state
 from autodiff.shapes import fit
 

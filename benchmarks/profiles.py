@@ -12,6 +12,7 @@ from typing import Any
 from benchmarks.cases import US, Case, Kernel
 from benchmarks.measure import Settings, prepare
 from benchmarks.pool import Pool
+from benchmarks.results import write
 from benchmarks.suites import SUITES
 from benchmarks.tables import quantity
 
@@ -137,10 +138,7 @@ def save_profiles(folder: Path, suite: str, profiles: Sequence[Profile]) -> Path
             for profile in profiles
         ],
     }
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"profile-{suite}-{where['kernel']}.json"
-    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    return path
+    return write(folder / f"profile-{suite}-{where['kernel']}.json", content)
 
 
 def load_profiles(folder: Path) -> list[Profile]:

@@ -12,7 +12,7 @@ from benchmarks.cases import Clock, Kernel
 from benchmarks.measure import Measurement, Settings
 from benchmarks.suites import SUITES
 
-__all__ = ["Results", "load", "save"]
+__all__ = ["Results", "load", "save", "write"]
 
 
 @dataclass(frozen=True)
@@ -56,8 +56,12 @@ def save(
             for result in measurements
         ],
     }
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{suite}-{kernel}.json"
+    return write(folder / f"{suite}-{kernel}.json", content)
+
+
+def write(path: Path, content: dict[str, Any]) -> Path:
+    """Write JSON into a file, whose folder is made if need be; returns the path."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     return path
 

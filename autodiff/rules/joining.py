@@ -41,12 +41,12 @@ def _joined(d: Draw) -> Call:
     return (arrays,), {"axis": axis}
 
 
+_ALONG_AN_AXIS = "arrays, axis=0, out=None, *, dtype=None, casting='same_kind'"
+
 concatenate = primitive(
     np.concatenate,
-    signature="arrays, axis=0, out=None, *, dtype=None, casting='same_kind'",
-    forward=lambda arrays, axis, out, dtype, casting: np.concatenate(
-        arrays, axis, dtype=dtype, casting=casting
-    ),
+    signature=_ALONG_AN_AXIS,
+    forward="np.concatenate(arrays, axis, dtype=dtype, casting=casting)",
     sequence="arrays",
     arrays=_concatenate_rule,
     domain=cases(_joined),
@@ -65,10 +65,8 @@ def _stacked(d: Draw) -> Call:
 
 stack = primitive(
     np.stack,
-    signature="arrays, axis=0, out=None, *, dtype=None, casting='same_kind'",
-    forward=lambda arrays, axis, out, dtype, casting: np.stack(
-        arrays, axis, dtype=dtype, casting=casting
-    ),
+    signature=_ALONG_AN_AXIS,
+    forward="np.stack(arrays, axis, dtype=dtype, casting=casting)",
     sequence="arrays",
     arrays=lambda g, axis: list(np.moveaxis(g, axis, 0)),
     domain=cases(_stacked),

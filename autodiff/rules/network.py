@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from autodiff.domains import nonzero, real
+from autodiff.dtypes import FLOAT32, FLOAT64
 from autodiff.primitive import primitive
 from autodiff.rules.numbers import HALF, ONE, ZERO
 
@@ -21,7 +22,6 @@ __all__ = ["relu", "sigmoid", "softplus", "softsign"]
 # Looked up here, they save a small array a tenth of the time.
 ndarray, float64 = np.ndarray, np.float64
 maximum, multiply, sign, subtract = np.maximum, np.multiply, np.sign, np.subtract
-FLOAT32, FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 _NOUGHT = float64(0)
 _FEW = 1024  # elements; up to here the calls take longer than the loops inside

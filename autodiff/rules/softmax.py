@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from autodiff.domains import Call, Draw, cases
+from autodiff.dtypes import FLOAT32, FLOAT64
 from autodiff.errors import ShapeError
 from autodiff.primitive import primitive
 from autodiff.rules.numbers import ONE
@@ -16,7 +17,6 @@ from autodiff.sums import row_sums
 __all__ = ["cross_entropy", "log_softmax", "logsumexp", "softmax"]
 
 ndarray = np.ndarray
-FLOAT32, FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 # No number beyond this needs a shift before `exp`: sums of exp(40) are far from overflow in
 # float32, and exp(-40) is a normal number.
