@@ -215,13 +215,19 @@ def test_resuming_takes_no_other_settings(run, fails):
 def test_ctrl_c_ends_the_process_with_a_sentence(tmp_path):
     command = [sys.executable, "-m", "nn", "train", "--dataset", "digits", "--epochs", "100000"]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
+    # Where this runs in the background of a shell, Ctrl-C is ignored, and that is inherited.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(
         [*command, "--out", "run"], cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True
     )
-    while process.poll() is None and not (tmp_path / "run" / "last.safetensors").exists():
-        time.sleep(0.01)
-    process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=60)
+    signal.signal(signal.SIGINT, before)
+    try:
+        while process.poll() is None and not (tmp_path / "run" / "last.safetensors").exists():
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+    finally:
+        process.kill()
     assert process.returncode == 130
     assert "Traceback" not in said
     assert re.search(r"the checkpoint after epoch \d+ is whole; continue with", said)
