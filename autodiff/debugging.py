@@ -10,16 +10,16 @@ from __future__ import annotations
 import sys
 import weakref
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from autodiff.contexts import PlainContext
 from autodiff.errors import NonFiniteError, StaleValueError
 from autodiff.graph import Alias, Leaf, Node, Output, Parts
-from autodiff.modes import observing
+from autodiff.modes import thread_state
 from autodiff.primitive import Primitive, plain
 from autodiff.tensor import Tensor
 from autodiff.tracing import Source, user_line
@@ -27,8 +27,7 @@ from autodiff.tracing import Source, user_line
 __all__ = ["debug"]
 
 
-@contextmanager
-def debug() -> Iterator[None]:
+class debug(PlainContext):
     """Check every value and gradient of this thread; slower.
 
     Raises:
@@ -45,8 +44,14 @@ def debug() -> Iterator[None]:
     autodiff.errors.NonFiniteError: log produced -inf at element (1,), input 0.0
     ...
     """
-    with observing(_Debugger()), np.errstate(all="ignore"):  # our message is the better one
-        yield
+
+    _special = True
+
+    def _home(self) -> list[Any]:
+        return thread_state.observed
+
+    def _about(self) -> _Debugger:
+        return _Debugger()
 
 
 class _Record:
@@ -61,6 +66,8 @@ class _Record:
 
 class _Debugger:
     """The observer behind `debug`."""
+
+    calm = True  # our message is the better one
 
     def __init__(self) -> None:
         self._records: weakref.WeakKeyDictionary[Node, _Record] = weakref.WeakKeyDictionary()

@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
+import contextvars
 import threading
-from contextlib import ContextDecorator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+import numpy as np
+
+from autodiff.contexts import Context, PlainContext, forget_ended, opened, special
 
 if TYPE_CHECKING:
     from autodiff.graph import Node
 
 __all__ = [
     "Observer",
+    "calm",
+    "calmly",
     "enable_grad",
     "grad_enabled",
     "mode",
     "no_grad",
     "observing",
+    "special",
     "thread_state",
 ]
 
 
 class Observer(Protocol):
-    """Something that looks on while operations are recorded (a trace, the debug mode)."""
+    """Something that looks on while operations are recorded (a trace, the debug mode).
+
+    If it has a true attribute `calm`, NumPy does not warn meanwhile.
+    """
 
     def recorded(
         self, primitive: Any, arguments: tuple[Any, ...], result: Any, seconds: float
@@ -38,61 +49,65 @@ class Observer(Protocol):
         ...
 
 
-class _Mode:
-    """Tells generated code, in one attribute, that the ordinary path will not do."""
-
-    __slots__ = ("special",)
-
-    def __init__(self) -> None:
-        self.special = 0  # how many special contexts are open, in all threads
-
-
 class _ThreadState(threading.local):
     def __init__(self) -> None:
-        self.grad_enabled = True
-        self.observers: tuple[Observer, ...] = ()
+        self.modes: list[Any] = []  # what is open of no_grad and enable_grad
+        self.observed: list[Any] = []  # and of `observing`
+
+    @property
+    def grad_enabled(self) -> bool:
+        """Whether operations are recorded: what the innermost mode says."""
+        for entry in reversed(self.modes):
+            if entry.exit() is not None:
+                return entry.value
+        return True
+
+    @property
+    def observers(self) -> list[Observer]:
+        """Who looks on, outermost first."""
+        return opened(self.observed)
+
+
+thread_state = _ThreadState()
+
+
+class _Mode:
+    @property
+    def special(self) -> int:
+        """How many contexts are open, in all threads, for which operations leave their path."""
+        forget_ended(special)
+        return len(special)
 
 
 mode = _Mode()
-thread_state = _ThreadState()
-_mode_lock = threading.Lock()
 
 
-def _count_special(step: int) -> None:
-    with _mode_lock:
-        mode.special += step
-
-
-class _GradMode(ContextDecorator):
-    """A context manager and decorator; the same object may be entered again and again."""
-
+class _GradMode(PlainContext):
     enabled: ClassVar[bool]
 
-    def __init__(self) -> None:
-        self._before: list[bool] = []
+    def _home(self) -> list[Any]:
+        return thread_state.modes
 
-    def __enter__(self) -> None:
-        self._before.append(thread_state.grad_enabled)
-        thread_state.grad_enabled = self.enabled
-        if not self.enabled:
-            _count_special(1)
-
-    def __exit__(self, *exc_info: object) -> None:
-        if not self.enabled:
-            _count_special(-1)
-        thread_state.grad_enabled = self._before.pop()
-
-    def _recreate_cm(self) -> _GradMode:
-        return type(self)()
+    def _about(self) -> bool:
+        return self.enabled
 
 
 class no_grad(_GradMode):
-    """Operations inside are not recorded: ``with ad.no_grad():`` or ``@ad.no_grad()``.
+    """Operations inside are not recorded: ``with ad.no_grad():`` or ``@ad.no_grad``.
 
-    It holds for the current thread only.
+    It holds for the current thread only. A generator or coroutine that it decorates is not
+    recorded while it runs; between its steps, the mode is that of its caller.
+
+    >>> import autodiff as ad
+    >>> x = ad.tensor(2.0, requires_grad=True)
+    >>> with ad.no_grad():
+    ...     y = x * 3
+    >>> y.requires_grad, (x * 3).requires_grad
+    (False, True)
     """
 
     enabled = False
+    _special = True
 
 
 class enable_grad(_GradMode):
@@ -106,17 +121,39 @@ def grad_enabled() -> bool:
     return thread_state.grad_enabled
 
 
-class observing:
+class observing(Context):
     """``with observing(observer):`` every operation of this thread is reported to `observer`."""
+
+    _special = True
 
     def __init__(self, observer: Observer) -> None:
         self.observer = observer
 
-    def __enter__(self) -> None:
-        self._before = thread_state.observers
-        thread_state.observers = (*self._before, self.observer)
-        _count_special(1)
+    def _home(self) -> list[Any]:
+        return thread_state.observed
 
-    def __exit__(self, *exc_info: object) -> None:
-        _count_special(-1)
-        thread_state.observers = self._before
+    def _about(self) -> Observer:
+        return self.observer
+
+
+def calm(observers: list[Observer]) -> bool:
+    """Whether an observer wants NumPy not to warn, and it would."""
+    return any(getattr(observer, "calm", False) for observer in observers) and any(
+        reaction != "ignore" for reaction in np.geterr().values()
+    )
+
+
+def calmly(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Call `function` while NumPy does not warn.
+
+    NumPy's setting belongs to the context (in the sense of `contextvars`), which ends with the
+    call, whatever interrupts it.
+    """
+    return contextvars.copy_context().run(_without_warnings, function, args, kwargs)
+
+
+def _without_warnings(
+    function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    np.seterr(all="ignore")
+    return function(*args, **kwargs)

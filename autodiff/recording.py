@@ -10,7 +10,7 @@ code is written for each primitive, at its first use, from a template; no generi
 >>> _ = np.exp(ad.tensor(1.0, requires_grad=True))
 >>> print(ad.rules.elementwise.exp.source)  # doctest: +ELLIPSIS
 def exp(x):
-    if _mode.special:
+    if _special:
         return _observe(_primitive, (x,), {})
 ...
 
@@ -40,7 +40,7 @@ import numpy as np
 from autodiff import runtime
 from autodiff.dtypes import FLOAT32, FLOAT64
 from autodiff.graph import Node, link, orders
-from autodiff.modes import mode
+from autodiff.modes import special
 from autodiff.tensor import TENSORS, Result, as_value, make, store
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ class _Template:
         lines = [f"def {self.identifier}({self._header(receiver)}):"]
         add = lines.append
         if checked:
-            add("    if _mode.special:")
+            add("    if _special:")
             add(f"        return _observe(_primitive, {self._call_arguments()})")
         if "out" in p.signature.parameters:
             without = self._call(self.identifier, {"out": "None"})
@@ -446,11 +446,11 @@ _HELPERS: dict[str, Any] = {
     "_check_dtype": runtime.check_dtype,
     "_constant_argument": runtime.constant_argument,
     "_explain": runtime.explain,
-    "_mode": mode,
     "_observe": runtime.observe,
     "_orders": orders,
     "_several": runtime.several,
     "_shapes_of": runtime.shapes_of,
+    "_special": special,
     "_store": store,
     "_untracked": runtime.untracked,
     "_unwrap": runtime.unwrap,

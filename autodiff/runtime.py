@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from autodiff.contexts import forget_ended, special
 from autodiff.errors import AutodiffError, DtypeError, ShapeError, UnsupportedError
 from autodiff.graph import Node, Output
-from autodiff.modes import thread_state
+from autodiff.modes import calm, calmly, thread_state
 from autodiff.tensor import TENSORS, Result, Tensor, as_value, make
 
 if TYPE_CHECKING:
@@ -33,15 +34,23 @@ __all__ = [
 def observe(primitive: Primitive, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Record an operation while a special mode is on in some thread, perhaps this one."""
     state = thread_state
-    start = perf_counter() if state.observers else 0.0
-    result = primitive.compiled.ordinary(*args, **kwargs)
-    seconds = perf_counter() - start if state.observers else 0.0
-    if not state.grad_enabled:
+    observers = state.observers if state.observed else ()
+    ordinary = primitive.compiled.ordinary
+    start = perf_counter() if observers else 0.0
+    if observers and calm(observers):
+        result = calmly(ordinary, *args, **kwargs)
+    else:
+        result = ordinary(*args, **kwargs)
+    seconds = perf_counter() - start if observers else 0.0
+    enabled = not state.modes or state.grad_enabled
+    if not enabled:
         for item in result if isinstance(result, list | tuple) else (result,):
             if item.__class__ is Result:
                 item._node = None
-    for observer in state.observers:
+    for observer in observers:
         observer.recorded(primitive, (*args, *kwargs.values()), result, seconds)
+    if enabled and not observers:  # what is open is another thread's, or has ended
+        forget_ended(special)
     return result
 
 

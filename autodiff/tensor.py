@@ -12,7 +12,7 @@ from numpy.typing import DTypeLike
 from autodiff.arraymethods import ArrayMethods
 from autodiff.errors import DtypeError, GradientError, InPlaceError, ShapeError
 from autodiff.graph import Alias, Leaf, Node
-from autodiff.modes import grad_enabled, mode, thread_state
+from autodiff.modes import grad_enabled, special, thread_state
 from autodiff.protocols import Protocols
 from autodiff.shapes import fit
 from autodiff.traversal import conjugate, deposit, mark_changed, walk, watch
@@ -313,7 +313,7 @@ class Tensor(Protocols, ArrayMethods):
                 "backward: no gradient flows to this tensor; give requires_grad=True to a tensor "
                 "that it depends on, and compute it outside of no_grad()"
             )
-        if mode.special:
+        if special:
             for observer in thread_state.observers:
                 observer.started(self)
         keep = create_graph if retain_graph is None else retain_graph

@@ -25,7 +25,6 @@ import os
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import ContextDecorator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -33,8 +32,9 @@ from typing import Any
 
 import numpy as np
 
+from autodiff.contexts import Context, opened
 from autodiff.graph import Alias, Node, Parts
-from autodiff.modes import observing
+from autodiff.modes import special, thread_state
 from autodiff.primitive import Primitive
 from autodiff.tensor import Tensor, make
 from autodiff.traversal import conjugate, walk
@@ -138,11 +138,12 @@ class Operation:
 
 
 @dataclass(eq=False)
-class Trace:
+class Trace(Context):
     """Everything that this thread records inside of ``with ad.trace() as t:``.
 
     Values are kept, not copied: what is changed in place later (parameters, by an optimizer)
-    shows its new content. Gradients are copied. A trace may be entered again, and goes on.
+    shows its new content. Gradients are copied. A trace may be entered again, and goes on; several
+    threads may enter the same.
 
     Attributes:
         operations: in the order in which they ran.
@@ -154,20 +155,16 @@ class Trace:
     _by_node: dict[Node, Value] = field(default_factory=dict, repr=False)
     _by_data: dict[int, Value] = field(default_factory=dict, repr=False)
     _gradients: dict[Node, Any] = field(default_factory=dict, repr=False)
-    _contexts: list[observing] = field(default_factory=list, repr=False)
 
-    def __enter__(self) -> Trace:
-        context = observing(self)
-        context.__enter__()
-        self._contexts.append(context)
-        if not _state.traces:
+    _special = True
+
+    def _home(self) -> list[Any]:
+        return thread_state.observed
+
+    def _about(self) -> Trace:
+        if not tracing():
             _state.entered = {}
-        _state.traces += 1
         return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        _state.traces -= 1
-        self._contexts.pop().__exit__(*exc_info)
 
     def __len__(self) -> int:
         return len(self.operations)
@@ -216,7 +213,8 @@ class Trace:
         if not any(isinstance(item, Tensor) for item in results):
             return
         source, in_backward = user_line(sys._getframe(1))
-        path = (BACKWARD, *_state.path) if in_backward else _state.path
+        path = tuple(opened(_state.scopes))
+        path = (BACKWARD, *path) if in_backward else path
         inputs: list[Operand] = []
         options: dict[str, Any] = {}
         for name, value, default in _named(primitive, arguments):
@@ -307,8 +305,7 @@ def trace() -> Trace:
 
 class _State(threading.local):
     def __init__(self) -> None:
-        self.traces = 0  # how many traces of this thread are open
-        self.path: tuple[str, ...] = ()  # the open scopes
+        self.scopes: list[Any] = []  # the open ones
         self.entered: dict[tuple[str, ...], int] = {}  # how often each was, while tracing
 
 
@@ -321,10 +318,10 @@ def tracing() -> bool:
     >>> tracing()
     False
     """
-    return _state.traces > 0
+    return bool(special) and any(isinstance(who, Trace) for who in thread_state.observers)
 
 
-class scope(ContextDecorator):
+class scope(Context):
     """Give a name to a part of a program: ``with ad.scope("encoder"):``, or as a decorator.
 
     Traces note the names of the open scopes, and pictures draw them as boxes. When a trace sees
@@ -334,16 +331,16 @@ class scope(ContextDecorator):
     def __init__(self, name: str) -> None:
         self.name = name
 
-    def __enter__(self) -> None:
-        path = (*_state.path, self.name)
-        if _state.traces:
+    def _home(self) -> list[Any]:
+        return _state.scopes
+
+    def _about(self) -> str:
+        if tracing():
+            path = (*opened(_state.scopes), self.name)
             count = _state.entered[path] = _state.entered.get(path, 0) + 1
             if count > 1:
-                path = (*_state.path, f"{self.name} #{count}")
-        _state.path = path
-
-    def __exit__(self, *exc_info: object) -> None:
-        _state.path = _state.path[:-1]
+                return f"{self.name} #{count}"
+        return self.name
 
 
 # The code that is not the user's: this package, nn beside it, NumPy, and generated functions.

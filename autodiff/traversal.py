@@ -18,7 +18,7 @@ import numpy as np
 from autodiff.dtypes import FLOAT64
 from autodiff.errors import FreedGraphError, GradientError, StaleValueError
 from autodiff.graph import Leaf, Node, Walk, next_order
-from autodiff.modes import mode, thread_state
+from autodiff.modes import calm, calmly, special, thread_state
 from autodiff.shapes import fit
 
 __all__ = ["conjugate", "deposit", "mark_changed", "walk", "watch"]
@@ -141,7 +141,10 @@ def walk(
     youngest_order = 0
     limit = max(floor, _last_change)
     state = Walk(keep)
-    watched = _ever_watched or (mode.special > 0 and bool(thread_state.observers))
+    observers = thread_state.observers if special else []
+    watched = _ever_watched or bool(observers)
+    if observers and calm(observers):
+        return calmly(walk, root, seed, wanted=wanted, floor=floor, keep=keep, recorded=recorded)
     ndarray, float64, float64_dtype = np.ndarray, np.float64, FLOAT64
 
     if root.order <= limit:

@@ -21,6 +21,7 @@ AUTODIFF = (
     "shapes",
     "domains",
     "graph",
+    "contexts",
     "modes",
     "traversal",
     "registry",
