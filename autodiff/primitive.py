@@ -41,7 +41,7 @@ import numpy as np
 from autodiff.domains import Cases, Interval
 from autodiff.errors import AutodiffError, UnsupportedError
 from autodiff.recording import Compiled
-from autodiff.registry import describe, dispatch
+from autodiff.registry import Declared, describe, dispatch, entries
 from autodiff.tensor import TENSORS, Tensor
 
 __all__ = [
@@ -75,7 +75,7 @@ class Rule:
 
 
 @dataclass(eq=False)
-class Primitive:
+class Primitive(Declared):
     """A function with derivative rules. Call it like the function itself.
 
     Attributes:
@@ -147,7 +147,7 @@ class Primitive:
 
 
 @dataclass(frozen=True, eq=False)
-class Composite:
+class Composite(Declared):
     """A function written in terms of others; its derivative follows from theirs."""
 
     name: str
@@ -167,7 +167,7 @@ class Composite:
 
 
 @dataclass(frozen=True, eq=False)
-class Constant:
+class Constant(Declared):
     """A function without a derivative: it is given plain arrays and returns plain arrays."""
 
     name: str
@@ -182,7 +182,7 @@ class Constant:
 
 
 @dataclass(frozen=True, eq=False)
-class Unsupported:
+class Unsupported(Declared):
     """A function that does not work on tensors, and what to use in its place."""
 
     name: str
@@ -194,10 +194,6 @@ class Unsupported:
         raise UnsupportedError(
             f"{describe(self.function)} does not work on tensors: {self.instead}"
         )
-
-
-# Everything that was declared, in order: what the tests visit and the tables list.
-entries: list[Primitive | Composite | Constant | Unsupported] = []
 
 
 def primitive(

@@ -5,11 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from importlib import import_module
-from typing import Any
+from operator import attrgetter
+from pickle import PicklingError
+from typing import Any, Self
 
 from autodiff.errors import UnsupportedError
 
-__all__ = ["dispatch", "late", "load_rules", "lookup"]
+__all__ = ["Declared", "dispatch", "entries", "late", "load_rules", "lookup"]
 
 # A package -> the module of ours with rules for its functions that are not loaded yet. They are
 # when a function is not found, provided that the user has imported the package: importing the
@@ -45,6 +47,46 @@ def load_rules() -> bool:
         import_module(late[package])  # waits if another thread is at it
         late.pop(package, None)
     return bool(ready)
+
+
+class Declared:
+    """The base of what is declared for a function. Like that, it is copied and pickled by name."""
+
+    function: Any
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self
+
+    def __reduce__(self) -> Any:
+        function = self.function
+        home = getattr(function, "__module__", None) or ""
+        name = getattr(function, "__qualname__", getattr(function, "__name__", ""))
+        try:
+            found = _declared(home, name)
+        except (AttributeError, ImportError, StopIteration, ValueError):
+            found = None
+        if found is not self:
+            raise PicklingError(
+                f"{describe(function)}: no module has this function under its own name, so what "
+                "was declared for it cannot be pickled; define it at the top of a module"
+            )
+        return _declared, (home, name)
+
+
+def _declared(module: str, name: str) -> Any:
+    """What is declared for the function of this name."""
+    found = attrgetter(name)(import_module(module))
+    if isinstance(found, Declared):
+        return found
+    load_rules()
+    return next(entry for entry in reversed(entries) if entry.function is found)
+
+
+# Everything that was declared, in order: what the tests visit and the tables list.
+entries: list[Any] = []
 
 
 def describe(function: Any) -> str:

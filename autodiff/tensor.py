@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import weakref
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -348,11 +349,16 @@ class Tensor(Protocols, ArrayMethods):
                 "use np.copy(t) to stay in the graph, or t.detach() to leave it"
             )
         kind = Tensor if type(self) is Result else type(self)
-        return _rebuild, (kind, self._data, self.requires_grad, self.name)
+        grad = _plain(self.grad)  # the value alone, if it is a Tensor with a graph of its own
+        own = getattr(self, "__dict__", None)
+        return _rebuild, (kind, self._data, self.requires_grad, self.name, grad), own
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
-        rebuild, (kind, data, requires_grad, name) = self.__reduce__()
-        return rebuild(kind, data.copy(), requires_grad, name)
+        rebuild, (kind, *content), own = self.__reduce__()
+        result = memo[id(self)] = rebuild(kind, *copy.deepcopy(content, memo))
+        if own:
+            vars(result).update(copy.deepcopy(own, memo))
+        return result
 
     def __copy__(self) -> Tensor:
         return self.__deepcopy__({})
@@ -463,11 +469,16 @@ def store(target: Any, value: Any, function: str) -> Any:
     return target
 
 
-def _rebuild(kind: type, data: Any, requires_grad: bool, name: str | None) -> Tensor:
+def _rebuild(
+    kind: type, data: Any, requires_grad: bool, name: str | None, grad: Any = None
+) -> Tensor:
     result = object.__new__(kind)
     result._data = data
-    result._node = Leaf(result, name) if requires_grad else None
-    if not requires_grad:
+    if requires_grad:
+        result._node = leaf = Leaf(result, name)
+        leaf.grad = grad
+    else:
+        result._node = None
         result._name = name
     return result
 

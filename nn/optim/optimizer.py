@@ -295,6 +295,11 @@ class Optimizer:
             loaded[name] = np.array(saved[key], dtype=parameter.dtype)
         return loaded
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What copies and pickles hold: all but the working memory, which has views of the rest."""
+        empty = {"_work": [None for _ in self.parameters], "_scratch": {}, "_spare": {}}
+        return {**vars(self), **empty}
+
     def __repr__(self) -> str:
         numbers = sum(parameter.size for parameter in self.parameters)
         content = f"{len(self.parameters)} parameters of {numbers:,} numbers"

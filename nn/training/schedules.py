@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from nn.optim import Optimizer
@@ -71,7 +72,7 @@ def steps(*places: float, factor: float = 0.1) -> Schedule:
     [1.0, 0.1, 0.01]
     """
     _check_shares("steps", *places)
-    return lambda progress: factor ** sum(progress >= place for place in places)
+    return partial(_stepped, places, factor)
 
 
 def exponential(last: float) -> Schedule:
@@ -82,7 +83,7 @@ def exponential(last: float) -> Schedule:
     """
     if not last > 0:
         raise ValueError(f"exponential: last is {last}; give a positive number")
-    return lambda progress: last**progress
+    return partial(pow, last)
 
 
 def warmup(share: float, then: Schedule = cosine, *, start: float = 0.0) -> Schedule:
@@ -95,13 +96,7 @@ def warmup(share: float, then: Schedule = cosine, *, start: float = 0.0) -> Sche
     [0.0, 0.5, 1.0, 0.5]
     """
     _check_shares("warmup", share)
-
-    def schedule(progress: float) -> float:
-        if progress < share:
-            return start + (1 - start) * progress / share
-        return then((progress - share) / (1 - share))
-
-    return schedule
+    return partial(_warmed_up, share, then, start)
 
 
 def restarts(count: int, schedule: Schedule = cosine) -> Schedule:
@@ -114,7 +109,7 @@ def restarts(count: int, schedule: Schedule = cosine) -> Schedule:
     """
     if count < 1:
         raise ValueError(f"restarts: count is {count}; give at least 1")
-    return lambda progress: schedule(progress * count % 1.0)
+    return partial(_restarted, count, schedule)
 
 
 def one_cycle(share: float = 0.3, *, start: float = 1 / 25, last: float = 1 / 250_000) -> Schedule:
@@ -126,13 +121,30 @@ def one_cycle(share: float = 0.3, *, start: float = 1 / 25, last: float = 1 / 25
     [0.04, 0.52, 1.0, 0.5, 0.0]
     """
     _check_shares("one_cycle", share)
+    return partial(_cycled, share, start, last)
 
-    def schedule(progress: float) -> float:
-        if progress < share:
-            return start + (1 - start) * (1 - cosine(progress / share))
-        return last + (1 - last) * cosine((progress - share) / (1 - share))
 
-    return schedule
+# What the schedules with settings compute: functions of a module, so that they can be pickled.
+
+
+def _stepped(places: tuple[float, ...], factor: float, progress: float) -> float:
+    return factor ** sum(progress >= place for place in places)
+
+
+def _warmed_up(share: float, then: Schedule, start: float, progress: float) -> float:
+    if progress < share:
+        return start + (1 - start) * progress / share
+    return then((progress - share) / (1 - share))
+
+
+def _restarted(count: int, schedule: Schedule, progress: float) -> float:
+    return schedule(progress * count % 1.0)
+
+
+def _cycled(share: float, start: float, last: float, progress: float) -> float:
+    if progress < share:
+        return start + (1 - start) * (1 - cosine(progress / share))
+    return last + (1 - last) * cosine((progress - share) / (1 - share))
 
 
 def _check_shares(caller: str, *shares: float) -> None:
