@@ -79,7 +79,7 @@ class _Checkpoint(Node):
 
     def pull(self, g: Parts, walk: Walk) -> Edge | None:
         edge = self._again(g, recorded=False)
-        if not walk.keep:
+        if not walk.keep and self.order > 0:
             self.order = -self.order
             self.arguments = None
         return edge

@@ -17,7 +17,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from autodiff.errors import FreedGraphError
+
 __all__ = [
+    "FREED",
     "Alias",
     "Edge",
     "Leaf",
@@ -101,11 +104,32 @@ class Node:
                 if isinstance(array, np.ndarray):
                     yield array
 
-    def release(self) -> None:
-        """Give up the kept values and mark the node as freed."""
-        self.order = -abs(self.order)
-        for slot in self.kept:
-            setattr(self, slot, None)
+    def value(self, slot: str) -> Any:
+        """What is kept in a slot; None if there is no such slot, or the graph is freed."""
+        value = getattr(self, slot, None)
+        return None if value is FREED else value
+
+
+class _Freed:
+    """In the place of what was given up: it raises if a rule asks for it.
+
+    A rule may do so although the walk has seen that the graph is there: two threads go through it.
+    """
+
+    __slots__ = ()
+
+    def _refuse(self, *args: Any, **kwargs: Any) -> Any:
+        raise FreedGraphError(
+            "the graph was freed while this backward pass went through it; write "
+            "backward(retain_graph=True) if several threads do"
+        )
+
+    __array__ = __array_ufunc__ = __array_function__ = __getattr__ = _refuse
+    __bool__ = __eq__ = __iter__ = __len__ = __getitem__ = _refuse
+    __hash__ = object.__hash__
+
+
+FREED = _Freed()
 
 
 class Leaf(Node):

@@ -32,7 +32,7 @@ import inspect
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from types import ModuleType
 from typing import Any
 
@@ -41,7 +41,7 @@ import numpy as np
 from autodiff.domains import Cases, Interval
 from autodiff.errors import AutodiffError, UnsupportedError
 from autodiff.recording import Compiled
-from autodiff.registry import Declared, describe, dispatch, entries
+from autodiff.registry import Declared, describe, dispatch, entries, lazy
 from autodiff.tensor import TENSORS, Tensor
 
 __all__ = [
@@ -111,7 +111,7 @@ class Primitive(Declared):
     kinks: tuple[Any, ...]
     order: int
 
-    @cached_property
+    @lazy
     def compiled(self) -> Compiled:
         """The generated code; it is generated at first use."""
         compiled = Compiled(self)

@@ -32,15 +32,15 @@ import inspect
 import linecache
 import re
 from collections.abc import Callable
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from autodiff import runtime
 from autodiff.dtypes import FLOAT32, FLOAT64
-from autodiff.graph import Node, link, orders
+from autodiff.graph import FREED, Node, link, orders
 from autodiff.modes import special
+from autodiff.registry import lazy
 from autodiff.tensor import TENSORS, Result, as_value, make, store
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class Compiled:
             for method, receiver in zip(primitive.operators, template.arguments, strict=False)
         ]
 
-    @cached_property
+    @lazy
     def ordinary(self) -> Callable[..., Any]:
         """`record` without the look at the special modes."""
         return self._run(self._template.record(checked=False), "ordinary")
@@ -339,9 +339,9 @@ class _Template:
             "",
             "    def pull(self, g, walk):",
             *self._pull(recorded=False),
-            "        if not walk.keep:",
+            "        if not walk.keep and self.order > 0:",  # another thread may have freed it
             "            self.order = -self.order",
-            *([f"            {' = '.join(f'self.{k}' for k in kept)} = None"] if kept else []),
+            *([f"            {' = '.join(f'self.{k}' for k in kept)} = FREED"] if kept else []),
             "        return edge",
             "",
             "    def pull_recorded(self, g, walk):",
@@ -438,6 +438,7 @@ class _Template:
 _HELPERS: dict[str, Any] = {
     "FLOAT32": FLOAT32,
     "FLOAT64": FLOAT64,
+    "FREED": FREED,
     "Node": Node,
     "Result": Result,
     "TENSORS": TENSORS,

@@ -7,11 +7,14 @@ from collections.abc import Callable
 from importlib import import_module
 from operator import attrgetter
 from pickle import PicklingError
-from typing import Any, Self
+from typing import Any, Generic, Self, TypeVar
 
 from autodiff.errors import UnsupportedError
+from autodiff.locks import shared
 
-__all__ = ["Declared", "dispatch", "entries", "late", "load_rules", "lookup"]
+__all__ = ["Declared", "dispatch", "entries", "late", "lazy", "load_rules", "lookup"]
+
+T = TypeVar("T")
 
 # A package -> the module of ours with rules for its functions that are not loaded yet. They are
 # when a function is not found, provided that the user has imported the package: importing the
@@ -42,11 +45,30 @@ lookup = dispatch.__getitem__
 
 def load_rules() -> bool:
     """Load all rules of the packages that are in use; whether there were any left to load."""
-    ready = [package for package in late if package in sys.modules]
-    for package in ready:
-        import_module(late[package])  # waits if another thread is at it
-        late.pop(package, None)
+    with shared:
+        ready = [package for package in late if package in sys.modules]
+        for package in ready:
+            import_module(late[package])
+            late.pop(package, None)
     return bool(ready)
+
+
+class lazy(Generic[T]):
+    """An attribute that is computed at its first use.
+
+    `functools.cached_property` holds a lock meanwhile, up to Python 3.11: one for all primitives,
+    which in a process that was forked nobody may be there to give back. What is computed twice
+    because two threads ask at once is the same.
+    """
+
+    def __init__(self, function: Callable[[Any], T]) -> None:
+        self.function = function
+
+    def __get__(self, instance: Any, kind: type) -> T:
+        if instance is None:
+            return self  # pyright: ignore[reportReturnType] - for those who look at the class
+        value = vars(instance)[self.function.__name__] = self.function(instance)
+        return value
 
 
 class Declared:

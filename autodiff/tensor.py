@@ -13,6 +13,7 @@ from numpy.typing import DTypeLike
 from autodiff.arraymethods import ArrayMethods
 from autodiff.errors import DtypeError, GradientError, InPlaceError, ShapeError
 from autodiff.graph import Alias, Leaf, Node
+from autodiff.locks import shared
 from autodiff.modes import grad_enabled, special, thread_state
 from autodiff.protocols import Protocols
 from autodiff.shapes import fit
@@ -256,12 +257,13 @@ class Tensor(Protocols, ArrayMethods):
             target = reference()
             if target is not None:
                 g = conjugate(g)
-                old = _retained.get(target)
-                if old is not None:
-                    g = old + g
-                elif isinstance(g, np.ndarray):
-                    g = g.copy()  # the walk goes on with the other one
-                _retained[target] = g
+                with shared:
+                    old = _retained.get(target)
+                    if old is not None:
+                        g = old + g
+                    elif isinstance(g, np.ndarray):
+                        g = g.copy()  # the walk goes on with the other one
+                    _retained[target] = g
 
         watch(node, keep)
 
@@ -288,6 +290,9 @@ class Tensor(Protocols, ArrayMethods):
         create_graph: bool = False,
     ) -> None:
         """Add to the `grad` of every leaf the gradient of this tensor with respect to it.
+
+        Threads may call it at once, also on one graph: with `retain_graph` their gradients add up;
+        without it, each of them gives its whole gradient or raises `FreedGraphError`.
 
         Arguments:
             gradient: the gradient of the final quantity with respect to this tensor, of

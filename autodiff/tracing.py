@@ -34,6 +34,7 @@ import numpy as np
 
 from autodiff.contexts import Context, opened
 from autodiff.graph import Alias, Node, Parts
+from autodiff.locks import shared
 from autodiff.modes import special, thread_state
 from autodiff.primitive import Primitive
 from autodiff.tensor import Tensor, make
@@ -239,12 +240,13 @@ class Trace(Context):
         if isinstance(gradient, Parts):
             return
         gradient = conjugate(gradient)
-        old = self._gradients.get(node)
-        if old is not None:
-            gradient = old + gradient
-        elif isinstance(gradient, np.ndarray):
-            gradient = gradient.copy()  # it may become a leaf's `grad`, which is added to in place
-        self._gradients[node] = gradient
+        with shared:
+            old = self._gradients.get(node)
+            if old is not None:
+                gradient = old + gradient
+            elif isinstance(gradient, np.ndarray):
+                gradient = gradient.copy()  # it may become a leaf's `grad`, which is added to
+            self._gradients[node] = gradient
 
     # ---------------------------------------------------------------- values
 

@@ -7,7 +7,6 @@ variable.
 
 from __future__ import annotations
 
-import threading
 import weakref
 from collections.abc import Callable
 from heapq import heappop, heappush, heapreplace
@@ -18,6 +17,7 @@ import numpy as np
 from autodiff.dtypes import FLOAT64
 from autodiff.errors import FreedGraphError, GradientError, StaleValueError
 from autodiff.graph import Leaf, Node, Walk, next_order
+from autodiff.locks import shared
 from autodiff.modes import calm, calmly, special, thread_state
 from autodiff.shapes import fit
 
@@ -105,9 +105,6 @@ def show_to_watchers(node: Node, g: Any) -> Any:
 # ---------------------------------------------------------------- the walk back
 
 
-_depositing = threading.Lock()
-
-
 def walk(
     root: Node,
     seed: Any,
@@ -125,9 +122,10 @@ def walk(
 
     Returns their cotangents, and which of these arrays nobody else can hold.
     """
-    if root.order < 0:
+    order = root.order  # read once: another thread may free the graph meanwhile
+    if order < 0:
         raise _freed(root)
-    if root.order <= floor:
+    if order <= floor:
         if wanted is not None and root not in wanted:
             return {}, set()
         return {root: show_to_watchers(root, seed)}, set()
@@ -147,13 +145,18 @@ def walk(
         return calmly(walk, root, seed, wanted=wanted, floor=floor, keep=keep, recorded=recorded)
     ndarray, float64, float64_dtype = np.ndarray, np.float64, FLOAT64
 
-    if root.order <= limit:
+    if order <= limit:
         check_unchanged(root)
     node, g = root, seed
     while True:
         if watched:
             g = show_to_watchers(node, g)
-        edge = node.pull_recorded(g, state) if recorded else node.pull(g, state)
+        try:
+            edge = node.pull_recorded(g, state) if recorded else node.pull(g, state)
+        except Exception as error:
+            if node.order < 0:  # by another thread, since it was met
+                raise _freed(node) from error
+            raise
         while edge is not None:
             parent, r, edge = edge
             order = parent.order
@@ -231,7 +234,7 @@ def walk(
 def deposit(grads: dict[Node, Any], owned: set[Node], seed: Any) -> None:
     """Add what a walk from `seed` has collected to the `grad` of the leaves."""
     seen = {id(seed)}
-    with _depositing:  # threads may share leaves
+    with shared:  # threads may share leaves
         for leaf, g in grads.items():
             assert isinstance(leaf, Leaf)
             old = leaf.grad

@@ -4,9 +4,16 @@ Whatever draws random numbers takes a generator as `rng=`. Where none is given, 
 one generator of this module, so `nn.seed(0)` at the top of a program makes all of it repeatable.
 """
 
+import os
+
 import numpy as np
 
 _default = np.random.default_rng()
+_drawing = _default.bit_generator.lock  # held while numbers are drawn
+if hasattr(os, "register_at_fork"):  # so that a child does not find it held by a thread of before
+    os.register_at_fork(
+        before=_drawing.acquire, after_in_parent=_drawing.release, after_in_child=_drawing.release
+    )
 
 
 def seed(n: int) -> None:

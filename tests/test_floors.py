@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[1]
 AUTODIFF = (
     "allocator",
     "errors",
+    "locks",
     "dtypes",
     "sums",
     "shapes",

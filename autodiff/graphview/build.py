@@ -170,7 +170,7 @@ def _operands(node: Node) -> Iterator[tuple[str, Node | None, Any]]:
     """
     for argument, slot, kept in _slots(type(node))[0]:
         parent = getattr(node, slot)
-        value = getattr(node, kept, None)
+        value = node.value(kept)
         if isinstance(parent, tuple):
             values = value if isinstance(value, list) else [None] * len(parent)
             for index, (item, item_value) in enumerate(zip(parent, values, strict=True)):
@@ -183,7 +183,7 @@ def _kept_values(nodes: list[Node]) -> dict[Node, Any]:
     """The values that are known from what operations keep for their rules."""
     values: dict[Node, Any] = {}
     for node in nodes:
-        result = getattr(node, "y_kept", None)
+        result = node.value("y_kept")
         if node.shape is not None and result is not None:
             values[node] = result
         values |= {
@@ -237,7 +237,7 @@ def _add_recorded(
     options = {
         name: option_text(value)
         for name, slot, default in _slots(type(node))[1]
-        if (value := getattr(node, slot)) is not None and value is not default
+        if (value := node.value(slot)) is not None and value is not default
     }
     return builder.node(
         "output" if node is _see_through(root) else "operation",
