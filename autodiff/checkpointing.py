@@ -8,8 +8,10 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from autodiff.errors import StaleValueError
 from autodiff.graph import Edge, Node, Output, Parts, Walk, link, next_order
-from autodiff.modes import enable_grad
+from autodiff.modes import enable_grad, grad_enabled
+from autodiff.surroundings import Surroundings
 from autodiff.tensor import Tensor, make, make_input
 from autodiff.traversal import walk
 from autodiff.trees import Tree, flatten
@@ -23,11 +25,22 @@ def checkpoint(function: F) -> F:
     """The same function, whose intermediate values are not kept but computed again.
 
     The backward pass calls `function` a second time and goes back through that. Memory for what
-    happens inside is needed only then; the price is one more forward pass. `function` must compute
-    the same both times: pass a seeded generator's state, not a generator, if it draws numbers.
+    happens inside is needed only then; the price is one more forward pass.
+
+    The second run begins where the first did, and leaves no trace: dropout draws the same elements,
+    the statistics of batch normalisation move once. Random generators (`nn`'s own, those of
+    `np.random` and `random` too), attributes, items of lists, dicts and sets, and arrays of up to
+    1 MiB are put back, as far as they can be reached from the function, its arguments and its
+    closure, and the globals and methods that its code names. Not found are: larger arrays that are
+    changed in place; what code gets by a name that it computes; what is kept by code in other
+    languages, on disk, in other processes. If the second run then gives other values than the
+    first, that is an error.
 
     Arguments and results may be nested tuples, lists, dicts and modules. Gradients also flow to
     tensors that the function captures.
+
+    Raises (in the backward pass):
+        StaleValueError: the second run gives other values than the first.
 
     >>> import autodiff as ad
     >>> @ad.checkpoint
@@ -39,11 +52,15 @@ def checkpoint(function: F) -> F:
 
     @functools.wraps(function)
     def checkpointed(*args: Any, **kwargs: Any) -> Any:
-        outputs = flatten(function(*args, **kwargs))
+        if not grad_enabled():
+            return function(*args, **kwargs)
+        surroundings = Surroundings(function, args, kwargs)
+        with surroundings.first_run():
+            outputs = flatten(function(*args, **kwargs))
         tracked = [leaf.node if isinstance(leaf, Tensor) else None for leaf in outputs.leaves]
         if all(node is None for node in tracked):
             return outputs.rebuild(outputs.leaves)
-        node = _Checkpoint(function, flatten((args, kwargs)))
+        node = _Checkpoint(function, flatten((args, kwargs)), surroundings, outputs.leaves)
         leaves = [
             leaf if old is None else make(leaf.data, Output(node, index, leaf.shape, leaf.dtype))
             for index, (leaf, old) in enumerate(zip(outputs.leaves, tracked, strict=True))
@@ -56,15 +73,23 @@ def checkpoint(function: F) -> F:
 class _Checkpoint(Node):
     """A call to be repeated: its cotangents are those of a second run."""
 
-    __slots__ = ("arguments", "function")
+    __slots__ = ("arguments", "function", "samples", "surroundings")
     operation = "checkpoint"
 
-    def __init__(self, function: Callable[..., Any], arguments: Tree) -> None:
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        arguments: Tree,
+        surroundings: Surroundings,
+        outputs: list[Any],
+    ) -> None:
         self.order = next_order()
         self.shape = None
         self.dtype = np.dtype(float)  # not used: there may be several values
         self.function = function
         self.arguments: Tree | None = arguments
+        self.surroundings: Surroundings | None = surroundings
+        self.samples = [_sample(output) for output in outputs]
 
     def parents(self) -> tuple[Node, ...]:
         leaves = self.arguments.leaves if self.arguments is not None else []
@@ -81,28 +106,32 @@ class _Checkpoint(Node):
         edge = self._again(g, recorded=False)
         if not walk.keep and self.order > 0:
             self.order = -self.order
-            self.arguments = None
+            self.arguments = self.surroundings = None
         return edge
 
     def pull_recorded(self, g: Parts, walk: Walk) -> Edge | None:
         return self._again(g, recorded=True)
 
     def _again(self, g: Parts, *, recorded: bool) -> Edge | None:
-        assert self.arguments is not None
+        arguments, surroundings = self.arguments, self.surroundings
+        assert arguments is not None
+        assert surroundings is not None
         leaves = [
             make_input(leaf) if isinstance(leaf, Tensor) and leaf.node is not None else leaf
-            for leaf in self.arguments.leaves
+            for leaf in arguments.leaves
         ]
         # The node of each input of this run, and that of the argument which it stands for.
         inputs = {
             new.node: old.node
-            for new, old in zip(leaves, self.arguments.leaves, strict=True)
+            for new, old in zip(leaves, arguments.leaves, strict=True)
             if isinstance(new, Tensor)
         }
         floor = next_order()  # what is older than this run, and its inputs, end the walk
-        args, kwargs = self.arguments.rebuild(leaves)
         with enable_grad():
-            outputs = flatten(self.function(*args, **kwargs)).leaves
+            with surroundings.second_run():
+                args, kwargs = arguments.rebuild(leaves)
+                outputs = flatten(self.function(*args, **kwargs)).leaves
+            self._compare(outputs)
             edges: list[tuple[Node | None, Any]] = []
             for index, seed in g.items():
                 root = outputs[index].node
@@ -111,3 +140,36 @@ class _Checkpoint(Node):
                 grads, _ = walk(root, seed, floor=floor, keep=True, recorded=recorded)
                 edges.extend((inputs.get(node, node), gradient) for node, gradient in grads.items())
         return link(edges)
+
+    def _compare(self, outputs: list[Any]) -> None:
+        """Raise `StaleValueError` unless the second run gave what the first did."""
+        found = [_sample(output) for output in outputs]
+        if len(found) == len(self.samples) and all(map(_agree, self.samples, found)):
+            return
+        name = getattr(self.function, "__name__", type(self.function).__name__)
+        raise StaleValueError(
+            f"checkpoint: the second run of {name}, in the backward pass, gave other values than "
+            "the first; something that it uses was changed in between, or is not found when it is "
+            "to be put back (see ad.checkpoint): pass it as an argument, or hold it in an "
+            "attribute or a global"
+        )
+
+
+def _sample(output: Any) -> np.ndarray | None:
+    """About fifty elements of a result, or all, by which it is recognised."""
+    if not isinstance(output, Tensor):
+        return None
+    values = np.asarray(output.data)
+    return np.array(values.flat[:: 1 + values.size // 50])
+
+
+def _agree(first: np.ndarray | None, second: np.ndarray | None) -> bool:
+    """Whether two samples are the same but for rounding."""
+    if first is None or second is None:
+        return first is second
+    if first.shape != second.shape or first.dtype != second.dtype:
+        return False
+    if first.tobytes() == second.tobytes():
+        return True
+    tolerance = np.sqrt(np.finfo(first.dtype).eps)
+    return np.allclose(first, second, tolerance, tolerance, equal_nan=True)

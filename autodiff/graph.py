@@ -124,7 +124,7 @@ class _Freed:
             "backward(retain_graph=True) if several threads do"
         )
 
-    __array__ = __array_ufunc__ = __array_function__ = __getattr__ = _refuse
+    __array__ = __array_ufunc__ = __array_function__ = _refuse
     __bool__ = __eq__ = __iter__ = __len__ = __getitem__ = _refuse
     __hash__ = object.__hash__
 

@@ -40,6 +40,8 @@ AUTODIFF = (
     "scipy",
     "distributions",
     "trees",
+    "places",
+    "surroundings",
     "checkpointing",
     "transforms",
     "tracing",
