@@ -16,7 +16,7 @@ from autodiff.checkpointing import checkpoint
 from autodiff.domains import above, below, between, integers, nonzero, positive, real
 from autodiff.modes import enable_grad, grad_enabled, no_grad
 from autodiff.primitive import composite, constant, primitive
-from autodiff.tensor import Tensor, as_tensor, tensor
+from autodiff.tensor import Tensor, as_tensor, borrowed, tensor
 from autodiff.tracing import scope, trace, tracing
 from autodiff.transforms import (
     elementwise_grad,
@@ -47,6 +47,7 @@ __all__ = [
     "as_tensor",
     "below",
     "between",
+    "borrowed",
     "checkpoint",
     "composite",
     "constant",

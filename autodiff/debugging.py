@@ -16,13 +16,14 @@ from typing import Any
 
 import numpy as np
 
+from autodiff.changes import stale
 from autodiff.contexts import PlainContext
-from autodiff.errors import NonFiniteError, StaleValueError
+from autodiff.errors import NonFiniteError
 from autodiff.graph import Alias, Leaf, Node, Output, Parts
 from autodiff.modes import thread_state
 from autodiff.primitive import Primitive, plain
 from autodiff.tensor import Tensor
-from autodiff.tracing import Source, user_line
+from autodiff.tracing import Source, by_name, user_line
 
 __all__ = ["debug"]
 
@@ -57,11 +58,13 @@ class debug(PlainContext):
 class _Record:
     """What is known of a recorded node: the user's line, and checksums of what it kept."""
 
-    def __init__(self, node: Node, source: Source | None) -> None:
+    def __init__(self, node: Node, source: Source | None, arguments: dict[str, Any]) -> None:
         self.source = source
-        self.checksums = {
-            slot: [_checksum(array) for array in _arrays(getattr(node, slot))] for slot in node.kept
-        }
+        self.checksums = [
+            (slot, array, _checksum(array))
+            for slot in node.kept
+            for array in _watched(getattr(node, slot), arguments.get(slot.removesuffix("_kept")))
+        ]
 
 
 class _Debugger:
@@ -84,22 +87,22 @@ class _Debugger:
         source, _ = user_line(sys._getframe(1))
         results = result if isinstance(result, list | tuple) else (result,)
         for item in results:
-            value = item.data if isinstance(item, Tensor) else item
+            value = plain(item)
             place = _first_non_finite(value)
             if place is not None:
                 raise NonFiniteError(_describe(primitive, arguments, value, place, source))
             node = item.node if isinstance(item, Tensor) else None
             node = node.parent if isinstance(node, Output) else node
             if node is not None and node not in self._records:
-                self._records[node] = _Record(node, source)
+                self._records[node] = _Record(node, source, by_name(primitive, arguments))
 
     def started(self, output: Tensor) -> None:
         """Check the loss itself: it may come from outside, and its gradient may well be finite."""
-        place = _first_non_finite(output.data)
+        place = _first_non_finite(plain(output))
         if place is not None:
             source, _ = user_line(sys._getframe(1))
             raise NonFiniteError(
-                f"backward: the tensor itself is {np.asarray(output.data)[place]} at element "
+                f"backward: the tensor itself is {np.asarray(plain(output))[place]} at element "
                 f"{place}, {_origin(output.node)}; compute it within ad.debug() to find out where "
                 "that came from" + _at(source)
             )
@@ -107,25 +110,20 @@ class _Debugger:
     def reached(self, node: Node, gradient: Any) -> None:
         """Check a gradient, and that what the next rules need is unchanged."""
         for g in gradient.values() if isinstance(gradient, Parts) else (gradient,):
-            place = _first_non_finite(g.data if isinstance(g, Tensor) else g)
+            place = _first_non_finite(plain(g))
             if place is not None:
                 raise NonFiniteError(self._describe_gradient(node, g, place))
         for parent in node.parents():
             self._users.setdefault(parent, []).append(node)
         record = self._records.get(node)
-        if record is None:
-            return
-        for slot, checksums in record.checksums.items():
-            arrays = _arrays(getattr(node, slot))
-            for array, checksum in zip(arrays, checksums, strict=False):
-                if _checksum(array) != checksum:
-                    name = slot.removesuffix("_kept")
-                    what = "its result" if name == "y" else f"its argument {name!r}"
-                    raise StaleValueError(
-                        f"{node.operation}: {what} of shape {np.shape(array)} was changed after it "
-                        "was recorded; call backward() before, or change a copy"
-                        + _at(record.source)
-                    )
+        for slot, array, checksum in record.checksums if record is not None else ():
+            if _checksum(array) != checksum:
+                raise stale(node, slot, array)
+
+    def place(self, node: Node) -> str:
+        """The user's line that recorded a node."""
+        record = self._records.get(node)
+        return _at(record.source if record is not None else None)
 
     def _describe_gradient(self, node: Node, g: Any, place: tuple[int, ...]) -> str:
         value = np.asarray(plain(g))[place]
@@ -197,9 +195,15 @@ def _first_non_finite(value: Any) -> tuple[int, ...] | None:
     return tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
 
 
+def _watched(kept: Any, given: Any) -> list[np.ndarray]:
+    """The arrays among what was given, since a node may keep copies; or else what it keeps."""
+    return [] if kept is None else _arrays(plain(given)) or _arrays(kept)
+
+
 def _arrays(value: Any) -> list[np.ndarray]:
-    items = value if isinstance(value, list | tuple) else (value,)
-    return [item for item in items if isinstance(item, np.ndarray)]
+    if isinstance(value, list | tuple):
+        return [array for item in value for array in _arrays(item)]
+    return [value] if isinstance(value, np.ndarray) else []
 
 
 def _checksum(array: np.ndarray) -> int:

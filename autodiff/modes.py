@@ -48,6 +48,10 @@ class Observer(Protocol):
         """A walk back has the complete cotangent of `node` (Parts, if it has several values)."""
         ...
 
+    def place(self, node: Node) -> str:
+        """What a message about `node` shall say of where it was recorded, or nothing."""
+        ...
+
 
 class _ThreadState(threading.local):
     def __init__(self) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from autodiff.arraymethods import call
+from autodiff.changes import hand_out
 from autodiff.conversions import array_refused, is_read, number_refused
 from autodiff.errors import DtypeError, GradientError
 from autodiff.graph import Node
@@ -45,7 +46,12 @@ class Protocols:
         if self._node is not None:
             raise GradientError(array_refused(self._data.shape, sys._getframe(1)))
         array = np.asarray(self._data, dtype=dtype)
-        return array.copy() if copy and array is self._data else array
+        if array is not self._data:
+            return array
+        if copy:
+            return array.copy()
+        hand_out(array)
+        return array
 
     def __len__(self) -> int:
         if not self._data.shape:

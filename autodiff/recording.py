@@ -36,7 +36,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from autodiff import runtime
+from autodiff import changes, runtime
+from autodiff.changes import SMALL
 from autodiff.dtypes import FLOAT32, FLOAT64
 from autodiff.graph import FREED, Node, link, orders
 from autodiff.modes import special
@@ -117,12 +118,23 @@ class _Template:
             if f"{p.name}_shape" in needed and not self._shape_is_known(p.name)
         ]
         self.keeps_result = "y" in needed
+        # Whose value has to be made safe from changes: what a rule needs of another argument.
+        self.exposed = [name for name in self.kept if self._needed_by(name)]
 
     def _shape_is_known(self, argument: str) -> bool:
         # The parent's node has the shape of an argument with a rule; no need to keep it twice
         # if only that argument's own rule asks for it.
         users = [a for a, r in self.primitive.rules.items() if f"{argument}_shape" in r.names]
         return users == [argument] and argument != self.primitive.sequence
+
+    def _needed_by(self, name: str) -> list[str]:
+        """The arguments whose cotangents need the value of `name` if it has none itself."""
+        p = self.primitive
+        return [
+            a
+            for a in self.arguments
+            if (a != name or a == p.sequence) and (name in p.rules[a].names or name == p.selects)
+        ]
 
     # ------------------------------------------------------------ the recording function
 
@@ -143,6 +155,8 @@ class _Template:
             without = self._call(self.identifier, {"out": "None"})
             add("    if out is not None:")
             add(f"        return _store(out, {without}, _primitive.name)")
+        if self.kept:
+            add("    _guarded = _shown")  # whether something kept can be changed by the user
         if receiver is None:
             add("    _tensors = False")
         else:
@@ -152,12 +166,20 @@ class _Template:
             if argument != receiver:
                 lines.extend(self._unwrapped(argument, receiver))
         for argument in p.detached:
-            add(f"    if {argument}.__class__ in TENSORS:")
+            add(f"    {argument}_class = {argument}.__class__")
+            add(f"    if {argument}_class in TENSORS:")
             add("        _tensors = True")
             add(f"        {argument} = {argument}._data")
+            if argument in self.exposed:
+                add(f"    elif {argument}_class not in _FIXED:")
+                add("        _guarded = True")
         for argument in self.without_rule:
-            add(f"    if {self._may_be_tensor(argument)}:")
             value = f"_constant_argument(_primitive.name, {argument.name!r}, {argument.name})"
+            if argument.name in self.exposed:
+                add(f"    if {self._may_be(argument, 'not in _FIXED')}:")
+                add("        _guarded = True")
+            else:
+                add(f"    if {self._may_be(argument, 'in TENSORS')}:")
             add(f"        {argument.name} = {value}")
         add("    try:")
         add(f"        y = {self._forward()}")
@@ -171,7 +193,7 @@ class _Template:
         add(f"    if {untracked}:")
         add(f"        return _untracked(y, {'True' if receiver else '_tensors'}, {p.multiple})")
         lines.extend(self._checked_result())
-        add(f"    _node = {self.identifier}_node()")
+        lines.extend(self._new_node(receiver))
         add("    _node.order = next(_orders)")
         lines.extend(self._shape_and_dtype())
         lines.extend(f"    _node.{a}_node = {a}_node" for a in self.arguments)
@@ -198,10 +220,12 @@ class _Template:
             return [
                 f"    {argument}_node, {argument}, _found = _unwrap({argument})",
                 "    _tensors = _tensors or _found",
+                *(["    _guarded = True"] if argument in self.exposed else []),
             ]
+        kind = f"{argument}_class"
         lines = [
-            f"    _class = {argument}.__class__",
-            "    if _class is Result or _class in TENSORS:",
+            f"    {kind} = {argument}.__class__",
+            f"    if {kind} is Result or {kind} in TENSORS:",
             *(["        _tensors = True"] if receiver is None else []),
             f"        {argument}_node = {argument}._node",
             f"        {argument} = {argument}._data",
@@ -209,18 +233,23 @@ class _Template:
             f"        {argument}_node = None",
         ]
         if p.operators:  # a list would mean something else to Python's operators
-            lines.append("        if _class is list or _class is tuple:")
+            lines.append(f"        if {kind} is list or {kind} is tuple:")
             lines.append(f"            {argument} = np.asarray({argument})")
         if receiver is not None and isinstance(p.forward, str):
             # Arithmetic with a number takes NumPy twice as long as with an array that has no
             # dimensions; the backward pass often needs the number once more.
             dtype = f"{receiver}.dtype if {receiver}.__class__ is ndarray else None"
             lines += [
-                "        elif _class is float or _class is int:",
+                f"        elif {kind} is float or {kind} is int:",
                 f"            _dtype = {dtype}",
                 "            if _dtype is FLOAT32 or _dtype is FLOAT64:",
                 f"                {argument} = _array({argument}, _dtype)",
             ]
+        if argument in self.exposed:
+            if p.operators:  # what has just been made of a list or a number is nobody else's
+                lines += ["        else:", "            _guarded = True"]
+            else:
+                lines.append("        _guarded = True")
         return lines
 
     def _checked_result(self) -> list[str]:
@@ -254,18 +283,69 @@ class _Template:
         ]
 
     @staticmethod
-    def _may_be_tensor(p: inspect.Parameter) -> str:
-        """The test for a tensor; it is quick if the default was passed."""
+    def _may_be(p: inspect.Parameter, test: str) -> str:
+        """A test of the class; it is quick if the default was passed."""
         default = repr(p.default)
         quick = f"{p.name} is not {default} and " if default in ("None", "True", "False") else ""
-        return f"{quick}{p.name}.__class__ in TENSORS"
+        return f"{quick}{p.name}.__class__ {test}"
+
+    def _new_node(self, receiver: str | None) -> list[str]:
+        """What makes the node; before that, what it keeps is made safe from changes."""
+        new = f"{self.identifier}_node"
+        if not self.kept:
+            return [f"    _node = {new}()"]
+        lines = [
+            "    if not _guarded:",
+            f"        _node = {new}()",
+            "    else:",
+            "        _prints = None",
+        ]
+        for name in self.exposed:
+            if name != receiver:
+                lines.extend(self._guarded(name))
+        values = [name for name in self.kept if name != self.primitive.sequence]
+        if values:
+            lines.append("        if _shown:")
+        for name in values:
+            users = self._users(name)
+            call = f"{name}, _prints = _unshared('{name}_kept', {name}, _prints)"
+            lines.append(f"            {f'if {users}: ' if users else ''}{call}")
+        lines.append(
+            f"        _node = {new}() if _prints is None else _checked_node({new}, _prints)"
+        )
+        return lines
+
+    def _guarded(self, name: str) -> list[str]:
+        p = self.primitive
+        users = self._users(name) if len(self.arguments) > 2 else ""  # else some are tracked
+        used = f"if {users}: " if users else ""
+        call = f"{name}, _prints = _guard('{name}_kept', {name}, _prints)"
+        if name == p.sequence:
+            items = f"_guard_items('{name}_kept', {name}, {name}_node, _prints)"
+            return [f"        {used}{name}, _prints = {items}"]
+        if name not in self.arguments and name not in p.detached:
+            return [
+                f"        if {name}.__class__ not in _FIXED:",
+                f"            {call}",
+            ]
+        return [
+            f"        if {name}_class is ndarray and {name}.size <= {SMALL}:",
+            f"            {used}{name} = _array({name})",
+            f"        elif {name}_class not in _FIXED and {name}_class not in TENSORS:",
+            f"            {used}{call}",
+        ]
+
+    def _users(self, name: str) -> str:
+        """The test whether rules that name a value will run; empty if some will in any case."""
+        users = [a for a in self.arguments if name in self.primitive.rules[a].names]
+        if len(users) in (0, len(self.arguments)):
+            return ""
+        return " or ".join(f"{a}_node is not None" for a in users)
 
     def _keep(self, name: str, value: str) -> str:
         """The value to keep, or None if the rules that name it will not run."""
-        users = [a for a in self.arguments if name in self.primitive.rules[a].names]
-        if len(users) in (0, len(self.arguments)):
-            return value
-        return f"{value} if {' or '.join(f'{a}_node is not None' for a in users)} else None"
+        users = self._users(name)
+        return f"{value} if {users} else None" if users else value
 
     def _header(self, receiver: str | None) -> str:
         parameters = self.parameters
@@ -444,15 +524,21 @@ _HELPERS: dict[str, Any] = {
     "TENSORS": TENSORS,
     "_array": np.array,
     "_as_value": as_value,
+    "_FIXED": changes.FIXED,
     "_check_dtype": runtime.check_dtype,
+    "_checked_node": changes.checked_node,
     "_constant_argument": runtime.constant_argument,
     "_explain": runtime.explain,
+    "_guard": changes.guarded,
+    "_guard_items": changes.guarded_items,
     "_observe": runtime.observe,
     "_orders": orders,
     "_several": runtime.several,
     "_shapes_of": runtime.shapes_of,
+    "_shown": changes.shown,
     "_special": special,
     "_store": store,
+    "_unshared": changes.unshared,
     "_untracked": runtime.untracked,
     "_unwrap": runtime.unwrap,
     "float64": np.float64,

@@ -11,15 +11,16 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from autodiff.arraymethods import ArrayMethods
+from autodiff.changes import hand_out, mark_changed, share
 from autodiff.errors import DtypeError, GradientError, InPlaceError, ShapeError
 from autodiff.graph import Alias, Leaf, Node
 from autodiff.locks import shared
 from autodiff.modes import grad_enabled, special, thread_state
 from autodiff.protocols import Protocols
 from autodiff.shapes import fit
-from autodiff.traversal import conjugate, deposit, mark_changed, walk, watch
+from autodiff.traversal import conjugate, deposit, walk, watch
 
-__all__ = ["TENSORS", "Result", "Tensor", "as_tensor", "as_value", "make", "tensor"]
+__all__ = ["TENSORS", "Result", "Tensor", "as_tensor", "as_value", "borrowed", "make", "tensor"]
 
 _names: weakref.WeakKeyDictionary[Node, str] = weakref.WeakKeyDictionary()
 _retained: weakref.WeakKeyDictionary[Node, Any] = weakref.WeakKeyDictionary()
@@ -73,9 +74,11 @@ class Tensor(Protocols, ArrayMethods):
         """The value, without a copy: an ndarray, or a NumPy scalar if there are no dimensions.
 
         Assigning replaces the value and leaves the graph alone. After ``t.data += v`` or
-        ``t.data[i] = v; t.data = t.data``, a backward pass that needs the old value raises.
+        ``t.data[i] = v``, a backward pass that needs the old value raises; what changes in an array
+        of more than 1,024 elements may be missed (see CONVENTIONS.md) unless it is followed by
+        ``t.data = t.data``.
         """
-        return self._data
+        return _handed_out(self._data)
 
     @data.setter
     def data(self, value: Any) -> None:
@@ -83,7 +86,7 @@ class Tensor(Protocols, ArrayMethods):
             if isinstance(value, np.ndarray):
                 mark_changed(value)
             return
-        value = as_value(_plain(value))
+        value = _known(value, as_value(_plain(value)))
         if np.shape(value) != self.shape:
             raise ShapeError(
                 f"data: the new value has shape {np.shape(value)} but the tensor has shape "
@@ -98,7 +101,7 @@ class Tensor(Protocols, ArrayMethods):
 
     def numpy(self) -> np.ndarray:
         """The value as an ndarray, without a copy; it does not carry gradients."""
-        return np.asarray(self._data)
+        return np.asarray(_handed_out(self._data))
 
     def item(self) -> Any:
         """The single element as a Python number."""
@@ -324,8 +327,8 @@ class Tensor(Protocols, ArrayMethods):
                 observer.started(self)
         keep = create_graph if retain_graph is None else retain_graph
         seed = _seed(self, gradient)
-        if create_graph and not isinstance(seed, Tensor):
-            seed = make(seed, None)
+        if create_graph:
+            seed = as_tensor(seed)
         grads, owned = walk(node, seed, keep=keep, recorded=create_graph)
         deposit(grads, owned, seed)
 
@@ -426,7 +429,7 @@ def make(value: Any, node: Node | None) -> Tensor:
 def make_input(value: Any) -> Tensor:
     """A fresh input of a transform: the same value at a new node that ends its walk."""
     parent = value._node if isinstance(value, Tensor) else None
-    data = value._data if isinstance(value, Tensor) else as_value(value)
+    data = value._data if isinstance(value, Tensor) else _known(value, as_value(value))
     _check_differentiable(data.dtype)
     return make(data, Alias(data.shape, data.dtype, parent))
 
@@ -458,7 +461,22 @@ def as_tensor(data: Any) -> Tensor:
     >>> as_tensor(array).data is array
     True
     """
-    return data if isinstance(data, Tensor) else make(as_value(data), None)
+    return data if isinstance(data, Tensor) else make(_known(data, as_value(data)), None)
+
+
+def borrowed(tensor: Tensor) -> Any:
+    """The value of `tensor`, without a copy, for code that says when it has changed it.
+
+    It is ``tensor.data``, of which no copies and fingerprints are taken when operations keep it:
+    whoever writes to it has to do ``tensor.data = array`` before anything else is computed, as
+    optimizers do.
+
+    >>> t = tensor([1.0, 2.0])
+    >>> array = borrowed(t)
+    >>> array += 1
+    >>> t.data = array
+    """
+    return tensor._data
 
 
 def store(target: Any, value: Any, function: str) -> Any:
@@ -494,6 +512,20 @@ def _plain(value: Any) -> Any:
         return value._data
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
+    return value
+
+
+def _handed_out(value: Any) -> Any:
+    """The value of a Tensor, which the user is given."""
+    if isinstance(value, np.ndarray):
+        hand_out(value)
+    return value
+
+
+def _known(given: Any, value: Any) -> Any:
+    """The `value` that was made of what the user has `given`, and may be the same memory."""
+    if isinstance(value, np.ndarray) and not isinstance(given, Tensor | list | tuple):
+        share(value)
     return value
 
 

@@ -33,14 +33,25 @@ from typing import Any
 import numpy as np
 
 from autodiff.contexts import Context, opened
-from autodiff.graph import Alias, Node, Parts
+from autodiff.graph import Alias, Node, Output, Parts
 from autodiff.locks import shared
 from autodiff.modes import special, thread_state
-from autodiff.primitive import Primitive
+from autodiff.primitive import Primitive, plain
 from autodiff.tensor import Tensor, make
 from autodiff.traversal import conjugate, walk
 
-__all__ = ["Operand", "Operation", "Source", "Trace", "Value", "scope", "trace", "tracing"]
+__all__ = [
+    "Operand",
+    "Operation",
+    "Source",
+    "Trace",
+    "Value",
+    "by_name",
+    "scope",
+    "trace",
+    "tracing",
+    "user_line",
+]
 
 BACKWARD = "backward"  # the scope of what a recorded backward pass does
 
@@ -85,7 +96,7 @@ class Value:
         """The name of the tensor, as far as it has one."""
         if self.node is not None:
             return make(self.data, self.node).name
-        if self.tensor is not None and self.tensor.data is self.data:
+        if self.tensor is not None and self.tensor._data is self.data:
             return self.tensor.name
         return None  # the tensor has been bound to another value since
 
@@ -149,10 +160,12 @@ class Trace(Context):
     Attributes:
         operations: in the order in which they ran.
         values: in the order in which they were met.
+        copies: small arrays that the user could change, each with the copy that a node keeps.
     """
 
     operations: list[Operation] = field(default_factory=list)
     values: list[Value] = field(default_factory=list)
+    copies: list[tuple[Any, np.ndarray]] = field(default_factory=list, repr=False)
     _by_node: dict[Node, Value] = field(default_factory=dict, repr=False)
     _by_data: dict[int, Value] = field(default_factory=dict, repr=False)
     _gradients: dict[Node, Any] = field(default_factory=dict, repr=False)
@@ -231,6 +244,11 @@ class Trace(Context):
             self._new(item, operation, index) for index, item in enumerate(results)
         )
         self.operations.append(operation)
+        for item in results:
+            node = item.node if isinstance(item, Tensor) else None
+            node = node.parent if isinstance(node, Output) else node
+            if node is not None:
+                self._know_copies(node, by_name(primitive, arguments))
 
     def started(self, output: Tensor) -> None:
         """Nothing is to be kept: the operation that made `output` is known."""
@@ -248,7 +266,21 @@ class Trace(Context):
                 gradient = gradient.copy()  # it may become a leaf's `grad`, which is added to
             self._gradients[node] = gradient
 
+    def place(self, node: Node) -> str:
+        """Nothing: messages about a node are the debugger's."""
+        return ""
+
     # ---------------------------------------------------------------- values
+
+    def _know_copies(self, node: Node, arguments: dict[str, Any]) -> None:
+        """Take what a node keeps for what it was given, of which it may have made a copy."""
+        for slot in node.kept:
+            given = arguments.get(slot.removesuffix("_kept"))
+            for original, copy in _copies(given, getattr(node, slot, None)):
+                self.copies.append((original, copy))
+                value = self._find(original)
+                if value is not None:
+                    self._by_data[id(copy)] = value
 
     def _operand(self, argument: str, item: Any) -> Operand:
         value = self._find(item)
@@ -268,11 +300,11 @@ class Trace(Context):
             if value is not None:
                 return value
             node = node.parent if isinstance(node, Alias) else None
-        return self._by_data.get(id(item.data))
+        return self._by_data.get(id(item._data))
 
     def _new(self, item: Any, producer: Operation | None = None, index: int = 0) -> Value:
         if isinstance(item, Tensor):
-            value = Value(item.data, item.node, item, producer, index)
+            value = Value(item._data, item.node, item, producer, index)
         else:
             value = Value(item, None, None, producer, index)
         if not isinstance(value.data, np.ndarray | np.generic):
@@ -389,6 +421,28 @@ def _named(primitive: Primitive, arguments: tuple[Any, ...]) -> Iterator[tuple[s
             yield p.name, arguments[index], p.default
     for p, value in zip(by_keyword, arguments[last:], strict=True):
         yield p.name, value, p.default
+
+
+def by_name(primitive: Primitive, arguments: tuple[Any, ...]) -> dict[str, Any]:
+    """The arguments by their names; those of a starred one in a list."""
+    found: dict[str, Any] = {}
+    for name, value, _ in _named(primitive, arguments):
+        base, item, _ = name.partition("[")
+        if item:
+            found.setdefault(base, []).append(value)
+        else:
+            found[name] = value
+    return found
+
+
+def _copies(given: Any, kept: Any) -> Iterator[tuple[Any, np.ndarray]]:
+    """The arrays that are kept but are not what was given, each with what was."""
+    if isinstance(kept, np.ndarray):
+        if isinstance(given, Tensor | np.ndarray) and plain(given) is not kept:
+            yield given, kept
+    elif isinstance(kept, list | tuple) and isinstance(given, list | tuple):
+        for item, kept_item in zip(given, kept, strict=False):
+            yield from _copies(item, kept_item)
 
 
 def _same(value: Any, default: Any) -> bool:

@@ -14,55 +14,15 @@ from typing import Any
 
 import numpy as np
 
+from autodiff.changes import check_unchanged, last_change
 from autodiff.dtypes import FLOAT64
-from autodiff.errors import FreedGraphError, GradientError, StaleValueError
-from autodiff.graph import Leaf, Node, Walk, next_order
+from autodiff.errors import FreedGraphError, GradientError
+from autodiff.graph import Leaf, Node, Walk
 from autodiff.locks import shared
 from autodiff.modes import calm, calmly, special, thread_state
 from autodiff.shapes import fit
 
-__all__ = ["conjugate", "deposit", "mark_changed", "walk", "watch"]
-
-# ---------------------------------------------------------------- values that changed
-
-# Arrays that were written to through a Tensor, by their id, and the number that the next node
-# had at that time.
-_changed: dict[int, tuple[weakref.ref[np.ndarray], int]] = {}
-_last_change = 0
-
-
-def mark_changed(array: np.ndarray) -> None:
-    """Note that `array` was written to, so that older nodes which kept it are out of date."""
-    global _last_change
-    _last_change = order = next_order()
-    key = id(array)
-    known = _changed.get(key)
-    reference = known[0] if known else weakref.ref(array, lambda _: _changed.pop(key, None))
-    _changed[key] = (reference, order)
-
-
-def check_unchanged(node: Node) -> None:
-    """Raise `StaleValueError` if a value that `node` kept was changed after it was recorded."""
-    for slot in node.kept:
-        value: Any = getattr(node, slot, None)
-        for array in value if isinstance(value, list | tuple) else (value,):
-            _check_array(node, slot, array)
-
-
-def _check_array(node: Node, slot: str, array: Any) -> None:
-    if not isinstance(array, np.ndarray):
-        return
-    for reference, order in tuple(_changed.values()):
-        changed = reference()  # the array itself, or another view of its memory
-        if changed is not None and order > node.order and np.may_share_memory(changed, array):
-            name = slot.removesuffix("_kept")
-            what = "its result" if name == "y" else f"its argument {name!r}"
-            raise StaleValueError(
-                f"{node.operation}: the backward pass needs {what} of shape {array.shape}, but "
-                "that array was changed in place after it was recorded (an optimizer step, or "
-                "`t.data += ...`); call backward() first, or change a copy"
-            )
-
+__all__ = ["conjugate", "deposit", "walk", "watch"]
 
 # ---------------------------------------------------------------- hooks
 
@@ -137,7 +97,7 @@ def walk(
     youngest: Node | None = None  # waits as well, and often is the only one
     youngest_g: Any = None
     youngest_order = 0
-    limit = max(floor, _last_change)
+    limit = max(floor, last_change())
     state = Walk(keep)
     observers = thread_state.observers if special else []
     watched = _ever_watched or bool(observers)

@@ -183,7 +183,7 @@ def _step(
             call_observers.remove(recorder)
     given = (*inputs, *targets)
     existing = [*given, *model.parameters(), *(buffer for _, buffer in model.named_buffers())]
-    graph = _Graph(arrays_in(result), existing)
+    graph = _Graph(arrays_in(result), existing, trace.copies)
     kept: Counter[int] = Counter()
     for node, size in graph.first_kept():
         kept[recorder.row_of(node)] += size
@@ -254,9 +254,13 @@ class _Graph:
     """The nodes that a backward pass from `results` visits, and the memory that each keeps.
 
     existing: arrays and parameters that are there anyway.
+    copies: small arrays, with the copies that nodes keep of them. Those of existing arrays do not
+        count: of larger batches there are none.
     """
 
-    def __init__(self, results: Iterable[Any], existing: Iterable[Any]) -> None:
+    def __init__(
+        self, results: Iterable[Any], existing: Iterable[Any], copies: Iterable[tuple[Any, Any]]
+    ) -> None:
         tensors = [value for value in results if isinstance(value, ad.Tensor)]
         roots: set[Any] = {tensor.node for tensor in tensors if tensor.node is not None}
         found, stack = set(roots), [*roots]
@@ -267,7 +271,8 @@ class _Graph:
                     stack.append(parent)
         self._roots = roots
         self._nodes = sorted(found, key=lambda node: -node.order)  # in the order of the way back
-        there = {id(_owner(a.numpy() if isinstance(a, ad.Tensor) else a)) for a in existing}
+        there = {id(_owner(a)) for a in existing}
+        there |= {id(copy) for given, copy in copies if id(_owner(given)) in there}
         # of each node: the size of each piece of memory, by its identity
         self._saved = {
             node: {
@@ -307,8 +312,9 @@ class _Graph:
                 kept -= size if not keepers[piece] else 0
 
 
-def _owner(array: np.ndarray) -> np.ndarray:
-    """The array whose memory a view shows."""
+def _owner(array: Any) -> np.ndarray:
+    """The array whose memory a view or a tensor shows."""
+    array = ad.borrowed(array) if isinstance(array, ad.Tensor) else array
     while isinstance(array.base, np.ndarray):
         array = array.base
     return array

@@ -24,6 +24,7 @@ AUTODIFF = (
     "graph",
     "contexts",
     "modes",
+    "changes",
     "traversal",
     "registry",
     "arraymembers",

@@ -143,12 +143,13 @@ def _see_through(node: Node) -> Node:
 def _slots(kind: type[Node]) -> tuple[list[tuple[str, str, str]], list[tuple[str, str, Any]]]:
     """The arguments, with the slots of their nodes and values; the options, with the slots of
     their values and their defaults."""
-    slots = {slot.removesuffix("_node") for slot in kind.__slots__ if slot.endswith("_node")}
+    names = [slot for base in kind.__mro__ for slot in getattr(base, "__slots__", ())]
     arguments = [
         (slot.removesuffix("_node"), slot, slot.removesuffix("_node") + "_kept")
-        for slot in kind.__slots__
+        for slot in names
         if slot.endswith("_node")
     ]
+    slots = {name for name, _, _ in arguments}
     primitives = [p for p in entries if isinstance(p, Primitive) and p.name == kind.operation]
     defaults = {
         name: parameter.default

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from autodiff.errors import StaleValueError
 from autodiff.testing.differences import as_array
 from autodiff.testing.subject import Subject, cotangents, locked
 from autodiff.transforms import vjp
@@ -57,6 +58,11 @@ def _gradients(subject: Subject, weights: Arrays) -> tuple[Arrays, Arrays]:
     try:
         _, pullback = vjp(subject.function, *map(locked, subject.arrays))
         return list(pullback(weights)), list(pullback(weights))
+    except StaleValueError as error:
+        raise subject.wrong(
+            f"two pullbacks give two gradients of args{subject.paths[0]}: a rule changes what was "
+            "kept"
+        ) from error
     except ValueError as error:
         if "read-only" not in str(error):
             raise

@@ -107,7 +107,7 @@ class LBFGS(Optimizer):
             )
         first = closure()
         here = Point(0.0, float(first.item()), self._gathered())
-        place = np.concatenate([flat(parameter.data) for parameter in self.parameters])
+        place = np.concatenate([flat(ad.borrowed(parameter)) for parameter in self.parameters])
         for count in range(1, self.max_iter + 1):
             if np.abs(here.gradient).max(initial=0.0) <= self.tolerance_grad:
                 break
@@ -183,14 +183,16 @@ class LBFGS(Optimizer):
             gradient = parameter.grad
             if isinstance(gradient, ad.Tensor):
                 gradient = gradient.detach().numpy()
-            parts.append(flat(np.zeros_like(parameter.data) if gradient is None else gradient))
+            parts.append(
+                flat(np.zeros_like(ad.borrowed(parameter)) if gradient is None else gradient)
+            )
         return np.concatenate(parts)
 
     def _write(self, vector: np.ndarray) -> None:
         """Give all parameters the values in `vector`."""
         end = 0
         for parameter in self.parameters:
-            data = parameter.data
+            data = ad.borrowed(parameter)
             value = flat(data)
             start, end = end, end + len(value)
             new = vector[start:end].astype(value.dtype).view(data.dtype).reshape(data.shape)
@@ -217,7 +219,7 @@ class LBFGS(Optimizer):
                 "it was saved from"
             )
         arrays = {name: np.array(array) for name, array in state["arrays"].items()}
-        size = sum(flat(parameter.data).size for parameter in self.parameters)
+        size = sum(flat(ad.borrowed(parameter)).size for parameter in self.parameters)
         if arrays["direction"].size not in (0, size):
             raise OptimizerStateError(
                 f"LBFGS: the state is of {arrays['direction'].size} numbers, but the parameters "

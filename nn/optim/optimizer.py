@@ -144,7 +144,7 @@ class Optimizer:
 
     def _step(self, index: int, gradient: Any, factors: Any) -> None:
         parameter = self.parameters[index]
-        data = parameter.data
+        data = ad.borrowed(parameter)
         work = self._work[index]
         if work is None or work.data is not data:
             work = self._work[index] = self._prepared(index, data)
@@ -177,7 +177,7 @@ class Optimizer:
         """The arrays that are kept for a parameter."""
         kept = self._arrays[index]
         if not kept:
-            data = self.parameters[index].data
+            data = ad.borrowed(self.parameters[index])
             kept.update({name: np.zeros(data.shape, data.dtype) for name in self.array_names})
         return list(kept.values())
 

@@ -64,6 +64,11 @@ def case(request):
     return make(), inputs, RNG.integers(10, size=128)
 
 
+def copied(*arrays):
+    """Bytes by which a node makes itself safe from changes of plain arrays."""
+    return sum(array.nbytes if array.size <= 1024 else 300 * array.itemsize for array in arrays)
+
+
 def traced(model, inputs, labels):
     """Bytes that a forward pass leaves, and the most during the backward pass; and operations."""
     nn.cross_entropy(model(inputs), labels).backward()  # what is made once
@@ -89,7 +94,8 @@ def test_what_is_kept_is_what_a_forward_pass_leaves_behind(case):
     model, inputs, labels = case
     memory = model.memory(inputs, targets=labels, loss=nn.CrossEntropyLoss())
     left, _, operations = traced(model, inputs, labels)
-    assert memory.kept <= left <= memory.kept + OBJECTS * operations
+    most = memory.kept + OBJECTS * operations + copied(inputs, labels)
+    assert memory.kept <= left <= most
 
 
 @pytest.mark.parametrize("name", ["mlp", "dropout", "cnn", "attention"])
@@ -108,7 +114,8 @@ def test_the_peak_is_exact_where_rules_need_no_working_space():
     memory = model.memory(inputs, targets=labels, loss=nn.CrossEntropyLoss())
     _, peak, operations = traced(model, inputs, labels)
     there_before = memory.inputs + memory.parameters
-    assert 0 <= peak - (memory.peak - there_before) <= OBJECTS * operations
+    most = OBJECTS * operations + copied(inputs, labels)
+    assert 0 <= peak - (memory.peak - there_before) <= most
 
 
 def test_memory_of_other_batch_sizes_is_extrapolated(case):
