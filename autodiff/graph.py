@@ -57,10 +57,11 @@ def link(pairs: Iterable[tuple[Node | None, Any]], rest: Edge | None = None) -> 
 class Walk:
     """What the nodes on the way of one walk back have to know of it."""
 
-    __slots__ = ("keep", "selecting")
+    __slots__ = ("floor", "keep", "selecting")
 
-    def __init__(self, keep: bool) -> None:
+    def __init__(self, keep: bool, floor: int = 0) -> None:
         self.keep = keep  # whether the graph shall be walked again
+        self.floor = floor  # nodes numbered this or lower end the walk
         self.selecting = False  # whether elements were left out so far, as `where` does
 
 

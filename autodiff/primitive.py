@@ -45,6 +45,7 @@ from autodiff.registry import Declared, describe, dispatch, entries, lazy
 from autodiff.tensor import TENSORS, Tensor
 
 __all__ = [
+    "Bend",
     "Composite",
     "Constant",
     "DeclarationError",
@@ -74,6 +75,36 @@ class Rule:
     text: str = ""  # of a rule that was given as text
 
 
+class Bend:
+    """Where the result of a primitive has a kink, though its square is smooth.
+
+    Near such a place the square of the result is a quadratic form in the arguments' changes.
+
+    Attributes:
+        at: gives truth values in the shape of the result: where the kinks are.
+        smooth: whether the square is smooth there; if not, a second derivative that depends on it
+            raises an error.
+        forms: for each differentiable argument, half the slope of the square there, times `q`;
+            linear in the changes, ``dx`` for an argument called ``x``.
+    """
+
+    def __init__(
+        self, at: Callable[..., Any], smooth: bool = True, **forms: Callable[..., Any]
+    ) -> None:
+        self.smooth = smooth
+        self.at = Rule(at, at.__code__.co_varnames[: at.__code__.co_argcount])
+        self.forms = {
+            argument: Rule(form, form.__code__.co_varnames[: form.__code__.co_argcount])
+            for argument, form in forms.items()
+        }
+
+    @property
+    def needed(self) -> set[str]:
+        """The arguments, and the result, whose values are asked for."""
+        names = {name for rule in (self.at, *self.forms.values()) for name in rule.names}
+        return names - {"q", *(f"d{argument}" for argument in self.forms)}
+
+
 @dataclass(eq=False)
 class Primitive(Declared):
     """A function with derivative rules. Call it like the function itself.
@@ -89,7 +120,7 @@ class Primitive(Declared):
         sequence: the argument that is a sequence of arrays, if there is one.
         multiple: whether there are several results.
         operators: the Tensor methods that it serves.
-        elementwise, selects, singular: see `primitive`.
+        elementwise, selects, singular, bend: see `primitive`.
         domain, points, kinks: where it is tested (see `primitive`).
         order: the highest order of derivative that exists and is tested.
     """
@@ -106,6 +137,7 @@ class Primitive(Declared):
     elementwise: bool
     selects: bool | str
     singular: bool
+    bend: Bend | None
     domain: Domain | None
     points: tuple[Any, ...]
     kinks: tuple[Any, ...]
@@ -212,6 +244,7 @@ def primitive(
     elementwise: bool | None = None,
     selects: bool | str = False,
     singular: bool = False,
+    bend: Bend | None = None,
     name: str | None = None,
     **rules: Callable[..., Any] | str | None,
 ) -> Any:
@@ -240,6 +273,8 @@ def primitive(
             or the name of a mask among the arguments, which does so unless it is True.
         singular: whether the slope can be infinite. Where an element was left out, its cotangent
             stays 0 then: ``np.where(x > 0, np.log(x), 0)`` has slope 0 at 0, not NaN.
+        bend: where the result has a kink though its square may be smooth, see `Bend`; so that the
+            second derivative of the square is right (see `autodiff/kinks.py`).
         name: by default the function's own.
 
     Raises:
@@ -269,6 +304,7 @@ def primitive(
             elementwise=elementwise,
             selects=selects,
             singular=singular,
+            bend=bend,
             name=name,
             **rules,
         )
@@ -290,6 +326,7 @@ def primitive(
         elementwise=_is_elementwise(function) if elementwise is None else elementwise,
         selects=selects,
         singular=singular,
+        bend=bend,
         domain=domain,
         points=tuple(points),
         kinks=tuple(kinks),

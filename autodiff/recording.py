@@ -40,6 +40,7 @@ from autodiff import changes, runtime
 from autodiff.changes import SMALL
 from autodiff.dtypes import FLOAT32, FLOAT64
 from autodiff.graph import FREED, Node, link, orders
+from autodiff.kinks import change, steepening
 from autodiff.modes import special
 from autodiff.registry import lazy
 from autodiff.tensor import TENSORS, Result, as_value, make, store
@@ -68,6 +69,10 @@ class Compiled:
             "_primitive": primitive,
             **{f"rule_{argument}": rule.function for argument, rule in primitive.rules.items()},
         }
+        if primitive.bend:
+            self._namespace["bend_at"] = primitive.bend.at.function
+            for argument, rule in primitive.bend.forms.items():
+                self._namespace[f"bend_{argument}"] = rule.function
         node_class = template.node_class()
         record = template.record()
         self.source = f"{record}\n\n{node_class}"
@@ -111,6 +116,8 @@ class _Template:
         needed = {name for rule in primitive.rules.values() for name in rule.names}
         if isinstance(primitive.selects, str):
             needed.add(primitive.selects)
+        if primitive.bend:
+            needed |= primitive.bend.needed
         self.kept = [p.name for p in self.parameters if p.name in needed]
         self.shapes = [
             f"{p.name}_shape"
@@ -450,6 +457,11 @@ class _Template:
         elif p.selects:
             lines.append(f"        if self.{p.selects}_kept is not True:")
             lines.append("            walk.selecting = True")
+        if p.bend and recorded:
+            at = self._bend_call("at", p.bend.at.names)
+            lines.append(f"        q, refusal = steepening(self, g, walk, {at}, {p.bend.smooth})")
+            for a, form in p.bend.forms.items():
+                calls[a] += f" if q is None else {calls[a]} + {self._bend_call(a, form.names)}"
         if not p.singular:
             return [*lines, *self._edges(calls)]
         guarded = {a: f"zero_stays({call}, g)" for a, call in calls.items()}
@@ -513,6 +525,11 @@ class _Template:
             return f"recorded(self.{name}_kept, self.{name}_node)"
         return f"self.{name}_kept"
 
+    def _bend_call(self, part: str, names: tuple[str, ...]) -> str:
+        changes = {f"d{a}": f"change(self.{a}_node, refusal)" for a in self.arguments}
+        values = [name if name == "q" else changes.get(name, f"self.{name}_kept") for name in names]
+        return f"bend_{part}({', '.join(values)})"
+
 
 # What the generated code may name.
 _HELPERS: dict[str, Any] = {
@@ -541,6 +558,7 @@ _HELPERS: dict[str, Any] = {
     "_unshared": changes.unshared,
     "_untracked": runtime.untracked,
     "_unwrap": runtime.unwrap,
+    "change": change,
     "float64": np.float64,
     "link": link,
     "make": make,
@@ -548,5 +566,6 @@ _HELPERS: dict[str, Any] = {
     "np": np,
     "recorded": runtime.recorded,
     "recorded_outputs": runtime.recorded_outputs,
+    "steepening": steepening,
     "zero_stays": runtime.zero_stays,
 }

@@ -310,7 +310,7 @@ def jvp(
     )
 
     dummies = [
-        make_input(np.zeros(output.shape, output.dtype))
+        make_input(np.ones(output.shape, output.dtype))
         if isinstance(output, Tensor) and output.node is not None
         else None
         for output in call.outputs.leaves

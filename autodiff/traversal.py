@@ -73,12 +73,15 @@ def walk(
     floor: int = 0,
     keep: bool = False,
     recorded: bool = False,
+    state: Walk | None = None,
 ) -> tuple[dict[Node, Any], set[Node]]:
     """Carry the cotangent `seed` of `root` back through the graph.
 
     Nodes numbered `floor` or lower end the walk: leaves are (they all have number 0), and so
     is everything that existed before the inputs of a transform. Of these, the ones in
     `wanted` (all, if it is None) collect what reaches them.
+
+    With a `state`, this is a walk within another one, which nobody watches.
 
     Returns their cotangents, and which of these arrays nobody else can hold.
     """
@@ -88,7 +91,7 @@ def walk(
     if order <= floor:
         if wanted is not None and root not in wanted:
             return {}, set()
-        return {root: show_to_watchers(root, seed)}, set()
+        return {root: show_to_watchers(root, seed) if state is None else seed}, set()
 
     grads: dict[Node, Any] = {}  # of the nodes where the walk ends
     owned: set[Node] = set()  # whose cotangent this walk allocated: it is added to in place
@@ -98,9 +101,12 @@ def walk(
     youngest_g: Any = None
     youngest_order = 0
     limit = max(floor, last_change())
-    state = Walk(keep)
-    observers = thread_state.observers if special else []
-    watched = _ever_watched or bool(observers)
+    if state is None:
+        state = Walk(keep, floor)
+        observers = thread_state.observers if special else []
+        watched = _ever_watched or bool(observers)
+    else:
+        observers, watched = [], False
     if observers and calm(observers):
         return calmly(walk, root, seed, wanted=wanted, floor=floor, keep=keep, recorded=recorded)
     ndarray, float64, float64_dtype = np.ndarray, np.float64, FLOAT64

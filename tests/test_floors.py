@@ -32,6 +32,7 @@ AUTODIFF = (
     "conversions",
     "protocols",
     "tensor",
+    "kinks",
     "runtime",
     "recording",
     "primitive",

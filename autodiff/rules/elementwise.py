@@ -14,7 +14,7 @@ import numpy as np
 
 from autodiff.domains import Draw, above, between, cases, integers, nonzero, real
 from autodiff.domains import positive as positive_numbers
-from autodiff.primitive import composite, primitive
+from autodiff.primitive import Bend, composite, primitive
 from autodiff.rules.numbers import ONE
 
 LN2 = math.log(2)
@@ -131,6 +131,7 @@ hypot = primitive(
     np.hypot,
     a=lambda g, y, a: g * over(a, y),
     b=lambda g, y, b: g * over(b, y),
+    bend=Bend(at=lambda y: y == 0, a=lambda q, da: q * da, b=lambda q, db: q * db),
     domain=nonzero,
 )
 
@@ -257,12 +258,19 @@ sign = primitive(np.sign, x=_sign, domain=nonzero)
 absolute = primitive(
     np.absolute,
     x=lambda g, x: g * conj(np.sign(x)),
+    bend=Bend(at=lambda x: x == 0, x=lambda q, dx: q * conj(dx)),
     domain=nonzero,
     kinks=[0.0],
     operators=("__abs__",),
     elementwise=False,  # a complex number has a real one
 )
-fabs = primitive(np.fabs, x=lambda g, x: g * np.sign(x), domain=nonzero, kinks=[0.0])
+fabs = primitive(
+    np.fabs,
+    x=lambda g, x: g * np.sign(x),
+    bend=Bend(at=lambda x: x == 0, x=lambda q, dx: q * dx),
+    domain=nonzero,
+    kinks=[0.0],
+)
 
 # ---------------------------------------------------------------- choosing between two
 
@@ -282,11 +290,18 @@ def _distinct_or_equal(d: Draw) -> Any:
     return (a, b if not np.any(close) else b + 5), {}
 
 
+# Either may be the larger: half of their sum, and half of the absolute value of their difference.
+_tie = Bend(
+    at=lambda a, b: a == b,
+    a=lambda q, da, db: q * (da - db) / 4,
+    b=lambda q, da, db: q * (db - da) / 4,
+)
 maximum = primitive(
     np.maximum,
     a=lambda g, a, b: _share(g, a > b, a == b),
     b=lambda g, a, b: _share(g, b > a, a == b),
     selects=True,
+    bend=_tie,
     domain=cases(_distinct_or_equal),
     kinks=[1.0],
 )
@@ -295,6 +310,7 @@ minimum = primitive(
     a=lambda g, a, b: _share(g, a < b, a == b),
     b=lambda g, a, b: _share(g, b < a, a == b),
     selects=True,
+    bend=_tie,
     domain=cases(_distinct_or_equal),
     kinks=[1.0],
 )
@@ -303,6 +319,7 @@ fmax = primitive(
     a=lambda g, a, b: _share(g, (a > b) | np.isnan(b), a == b),
     b=lambda g, a, b: _share(g, (b > a) | np.isnan(a), a == b),
     selects=True,
+    bend=_tie,
     domain=cases(_distinct_or_equal),
     kinks=[1.0],
 )
@@ -311,6 +328,7 @@ fmin = primitive(
     a=lambda g, a, b: _share(g, (a < b) | np.isnan(b), a == b),
     b=lambda g, a, b: _share(g, (b < a) | np.isnan(a), a == b),
     selects=True,
+    bend=_tie,
     domain=cases(_distinct_or_equal),
     kinks=[1.0],
 )

@@ -26,6 +26,7 @@ from autodiff.rules.matrices import (
     check_phases,
     diagonal_matrix,
     over_gaps,
+    refuse_equal,
     separated,
     skew,
     transpose,
@@ -43,7 +44,7 @@ def _eigh_rule(g: tuple[Any, Any], y: tuple[Any, Any], UPLO: str) -> Any:
         check_phases(coupling, [g_v], "eigh")
         inner = over_gaps(skew(coupling) / 2, w, [g_v], "eigh")
     if g_w is not None:
-        inner = inner + diagonal_matrix(g_w)
+        inner = inner + diagonal_matrix(g_w) + refuse_equal(g_w, w, "eigh")
     return conj(triangle(v @ inner @ adjoint(v), UPLO.upper() == "L"))
 
 

@@ -29,11 +29,14 @@ from autodiff.rules.matrices import (
     check_phases,
     diagonal_matrix,
     over_gaps,
+    refuse_equal,
+    refuse_flat,
     separated,
     skew,
     transpose,
     triangle,
 )
+from autodiff.tensor import Tensor
 
 # ---------------------------------------------------------------- Cholesky
 
@@ -154,8 +157,10 @@ def _svd_rule(g: tuple[Any, Any, Any], y: tuple[Any, Any, Any]) -> Any:
     u, v = u[..., :count], v[..., :count]
     g_u, g_v, inner = _svd_inner(g_u, g_v, u, s, v)
     if g[1] is not None:
-        inner = inner + diagonal_matrix(g[1])
+        inner = inner + diagonal_matrix(g[1]) + refuse_equal(g[1], s, "svd")
     total = u @ inner @ adjoint(v)
+    if g[1] is not None and rows != columns:  # a value 0 may grow in the space beside the vectors
+        total = total + _refuse_beside(g[1], u, s, v)
     if g_u is not None and rows > count:
         beside = _over_values(g_u, s)
         total = total + (beside - u @ (adjoint(u) @ beside)) @ adjoint(v)
@@ -163,6 +168,20 @@ def _svd_rule(g: tuple[Any, Any, Any], y: tuple[Any, Any, Any]) -> Any:
         beside = _over_values(g_v, s)
         total = total + u @ adjoint(beside - v @ (adjoint(v) @ beside))
     return conj(total)
+
+
+def _refuse_beside(g: Any, u: Any, s: Any, v: Any) -> Any:
+    longer, shorter = (u, v) if u.shape[-2] > v.shape[-2] else (v, u)
+    shape = np.shape(longer)
+
+    def columns(flat: Any) -> Any:
+        return np.broadcast_to((flat & (plain(s) == 0))[..., None, :], shape)
+
+    beside = refuse_flat(g, s, columns, "svd")
+    if not isinstance(beside, Tensor):
+        return 0
+    beside = (beside - longer @ (adjoint(longer) @ beside)) @ adjoint(shorter)
+    return beside if longer is u else adjoint(beside)
 
 
 def _svd_inner(g_u: Any, g_v: Any, u: Any, s: Any, v: Any) -> tuple[Any, Any, Any]:

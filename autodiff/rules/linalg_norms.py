@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from autodiff.domains import Call, Draw, cases, nonzero
-from autodiff.primitive import composite, plain, primitive
+from autodiff.primitive import Bend, composite, plain, primitive
 from autodiff.rules.elementwise import conj, over
 from autodiff.rules.matrices import separated
 from autodiff.runtime import constant_argument
@@ -34,12 +34,17 @@ def _sampled(d: Draw) -> Call:
     return (x,), {"axis": d.axes(x.ndim) or None, "keepdims": d.flag()}
 
 
+def _square_slope(q: Any, dx: Any, axis: Axes, keepdims: bool) -> Any:
+    return restore_axes(q, axis, keepdims) * conj(dx)
+
+
 euclidean_norm = primitive(
     _euclidean,
     name="euclidean_norm",
     x=lambda g, y, x, axis, keepdims: (
         restore_axes(g, axis, keepdims) * over(conj(x), restore_axes(y, axis, keepdims))
     ),
+    bend=Bend(at=lambda y: y == 0, x=_square_slope),
     domain=cases(_sampled),
     kinks=[0.0],
 )
@@ -67,6 +72,7 @@ power_norm = primitive(
     _power_norm,
     name="power_norm",
     x=_power_norm_rule,
+    bend=Bend(at=lambda y: y == 0, smooth=False, x=_square_slope),
     domain=cases(_power_sampled),
     kinks=[0.0],
 )

@@ -7,12 +7,14 @@ engine's cotangent, so these rules begin with ``G = conj(g)`` and end with anoth
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from autodiff.domains import Draw, Interval, real
 from autodiff.errors import GradientError
+from autodiff.kinks import refused
 from autodiff.primitive import plain
 from autodiff.rules.elementwise import conj
 from autodiff.tensor import Tensor
@@ -105,10 +107,42 @@ def over_gaps(numerator: Any, values: Any, vectors: list[Any], name: str) -> Any
             "differentiable, but the gradient depends on them; use only the values (as eigvalsh "
             "and svdvals do), use only vectors of simple values, or separate the values"
         )
-    # A forward derivative begins with zero cotangents, which do not tell what is used.
-    forward = not np.any(used) and any(isinstance(v, Tensor) for v in vectors)
+    # Cotangents that are zero and may vary do not tell what is used.
+    varying = not np.any(used) and any(isinstance(v, Tensor) for v in vectors)
     inverse = 1 / np.where(close | same, 1, gaps)
-    return numerator * np.where(same, 0, np.where(equal, np.nan if forward else 0, inverse))
+    return numerator * np.where(same, 0, np.where(equal, np.nan if varying else 0, inverse))
+
+
+def refuse_flat(g: Any, values: Any, where: Callable[[Any], Any], name: str) -> Any:
+    """Zeros that raise where second derivatives by `values` cannot be told.
+
+    Where values coincide, and their cotangents are 0 but vary, the derivative of the rule is 0 / 0.
+
+    Arguments:
+        where: gives the elements concerned, from truth values: which cotangents are 0.
+    """
+    if not (isinstance(values, Tensor) and isinstance(g, Tensor) and g.node is not None):
+        return 0  # it is the first derivative that is asked for, or a linear function of the values
+    found = where(g.data == 0)
+    if not np.any(found):
+        return 0
+    error = GradientError(
+        f"{name}: values coincide, or are 0, where the gradient is 0, so the second derivative "
+        "cannot be told from here; write what is smooth without them, such as np.sum(a * a) for "
+        "the sum of squares, or separate the values"
+    )
+    return refused(found.shape, g.dtype, found, error)
+
+
+def refuse_equal(g: Any, values: Any, name: str) -> Any:
+    """The same in the matrix of all pairs of values, for those that are equal."""
+
+    def pairs(flat: Any) -> Any:
+        equal = plain(values)[..., None, :] == plain(values)[..., :, None]
+        both = flat[..., None, :] & flat[..., :, None]
+        return equal & both & ~np.eye(equal.shape[-1], dtype=bool)
+
+    return refuse_flat(g, values, pairs, name)
 
 
 def check_phases(coupling: Any, cotangents: list[Any], name: str) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from autodiff.domains import Call, Draw, cases
-from autodiff.primitive import composite, plain, primitive
+from autodiff.primitive import Bend, composite, plain, primitive
 from autodiff.rules.indexing import scatter
 from autodiff.rules.reductions import over_count
 
@@ -44,6 +44,28 @@ def _along_last(rule: Any, axis: int | None, *arrays: Any) -> Any:
     return np.moveaxis(rule(*(np.moveaxis(a, axis, -1) for a in arrays)), -1, axis)
 
 
+def _tied(x: Any, axis: int | None) -> Any:
+    """Where the sorted elements have an equal neighbour."""
+    y = np.sort(x, axis=axis)
+    along = -1 if axis is None else axis
+    equal = np.diff(y, axis=along) == 0
+    edge = np.zeros_like(equal, shape=np.sum(y, axis=along, keepdims=True).shape)
+    before, after = np.concatenate([edge, equal], along), np.concatenate([equal, edge], along)
+    return before | after
+
+
+def _tied_form(q: Any, dx: Any, x: Any, axis: int | None) -> Any:
+    """Equal elements may change places: the spread of their changes."""
+
+    def form(q: Any, dx: Any, x: Any) -> Any:
+        order = np.argsort(x, axis=-1)
+        changes, y = np.take_along_axis(dx, order, -1), np.take_along_axis(x, order, -1)
+        spread = q * (changes - share_ties(changes, y))
+        return np.take_along_axis(spread, np.argsort(order, axis=-1), -1)
+
+    return _along_last(form, axis, q, dx, x)
+
+
 def _unpartition(g: Any, y: Any, x: Any) -> Any:
     return unsort(np.take_along_axis(g, np.argsort(y, axis=-1), -1), x)
 
@@ -64,6 +86,7 @@ sort = primitive(
     np.sort,
     signature="x, axis=-1, kind=None, order=None, *, stable=None",
     x=lambda g, x, axis: _along_last(unsort, axis, g, x),
+    bend=Bend(at=_tied, x=_tied_form),
     domain=cases(_sortable),
 )
 partition = primitive(

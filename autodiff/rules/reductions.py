@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from autodiff.domains import Call, Draw, cases, positive
-from autodiff.primitive import composite, plain, primitive
+from autodiff.primitive import Bend, composite, plain, primitive
 from autodiff.rules.indexing import truth
 from autodiff.shapes import normalize_axes, restore_axes
 
@@ -139,7 +139,18 @@ def _std_rule(
 
 
 _std_primitive = primitive(
-    np.std, signature=_MOMENT, forward=_std, x=_std_rule, selects="where", domain=cases(_moment)
+    np.std,
+    signature=_MOMENT,
+    forward=_std,
+    x=_std_rule,
+    selects="where",
+    bend=Bend(
+        at=lambda y: y == 0,
+        x=lambda q, dx, axis, keepdims, ddof, where, correction: (
+            restore_axes(q, axis, keepdims) * _deviation(dx, axis, ddof, where, correction)
+        ),
+    ),
+    domain=cases(_moment),
 )
 
 
@@ -263,6 +274,19 @@ def _extremum(d: Draw) -> Call:
     return _reduction(d, empty=False, distinct=True)
 
 
+def _tied(y: Any, x: Any, axis: Any, keepdims: bool) -> Any:
+    return np.sum(x == restore_axes(y, axis, keepdims), axis=axis, keepdims=keepdims) > 1
+
+
+def _tied_form(q: Any, dx: Any, y: Any, x: Any, axis: Any, keepdims: bool) -> Any:
+    """Each of the tied elements may be the extremum: the spread of their changes."""
+    ties = x == restore_axes(y, axis, keepdims)
+    share = ties.astype(q.dtype) / np.sum(ties, axis=axis, keepdims=True)
+    apart = dx - np.sum(share * dx, axis=axis, keepdims=True)
+    return restore_axes(q, axis, keepdims) * share * apart
+
+
+_tie = Bend(at=_tied, x=_tied_form)
 _max = primitive(
     np.maximum.reduce,
     name="max",
@@ -270,6 +294,7 @@ _max = primitive(
     forward="np.maximum.reduce(x, axis, None, None, keepdims)",
     x=_extremum_rule,
     selects=True,
+    bend=_tie,
     domain=cases(_extremum),
     kinks=[1.0],
 )
@@ -280,6 +305,7 @@ _min = primitive(
     forward="np.minimum.reduce(x, axis, None, None, keepdims)",
     x=_extremum_rule,
     selects=True,
+    bend=_tie,
     domain=cases(_extremum),
     kinks=[1.0],
 )
