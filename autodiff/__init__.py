@@ -14,6 +14,7 @@ from autodiff import allocator as allocator
 from autodiff import domains, errors, rules
 from autodiff.checkpointing import checkpoint
 from autodiff.domains import above, below, between, integers, nonzero, positive, real
+from autodiff.jacobians import hessian, jacobian
 from autodiff.modes import enable_grad, grad_enabled, no_grad
 from autodiff.primitive import composite, constant, primitive
 from autodiff.tensor import Tensor, as_tensor, borrowed, tensor
@@ -21,9 +22,7 @@ from autodiff.tracing import scope, trace, tracing
 from autodiff.transforms import (
     elementwise_grad,
     grad,
-    hessian,
     hvp,
-    jacobian,
     jvp,
     value_and_grad,
     vjp,

@@ -1,4 +1,4 @@
-"""Functions of functions: `grad`, `value_and_grad`, `vjp`, `jvp`, `jacobian`, `hessian`, `hvp`.
+"""Functions of functions: `grad`, `value_and_grad`, `vjp`, `jvp`, `hvp`.
 
 Each transform calls the function with fresh inputs at new nodes, and walks back from the
 result to these nodes only. Called with arrays it returns arrays; called with tensors, or inside
@@ -30,9 +30,7 @@ from autodiff.trees import Tree, check_inexact, check_like, flatten
 __all__ = [
     "elementwise_grad",
     "grad",
-    "hessian",
     "hvp",
-    "jacobian",
     "jvp",
     "value_and_grad",
     "vjp",
@@ -48,7 +46,7 @@ class _Depth(threading.local):
 _depth = _Depth()
 
 
-class _Linearization:
+class Linearization:
     """One call of a function at new inputs, ready to be walked back."""
 
     def __init__(self, name: str, function: Callable[..., Any], primals: tuple[Any, ...]) -> None:
@@ -117,7 +115,7 @@ class _Linearization:
         return self.inputs.rebuild(leaves)
 
 
-def _scalar_seed(call: _Linearization) -> list[Any]:
+def _scalar_seed(call: Linearization) -> list[Any]:
     """The seed of a function that must return one real number."""
     name, result = call.name, call.result
     if isinstance(result, Tensor):
@@ -155,7 +153,7 @@ def _warn_constant(name: str, result: Any) -> None:
     )
 
 
-def _select(name: str, argnums: Argnums, args: tuple[Any, ...]) -> tuple[int, ...]:
+def select(name: str, argnums: Argnums, args: tuple[Any, ...]) -> tuple[int, ...]:
     numbers = (argnums,) if isinstance(argnums, int) else tuple(argnums)
     for number in numbers:
         if not -len(args) <= number < len(args):
@@ -166,7 +164,7 @@ def _select(name: str, argnums: Argnums, args: tuple[Any, ...]) -> tuple[int, ..
     return tuple(number % len(args) for number in numbers)
 
 
-def _partial(
+def restrict(
     function: Callable[..., Any],
     numbers: tuple[int, ...],
     args: tuple[Any, ...],
@@ -197,9 +195,9 @@ def value_and_grad(function: Callable[..., Any], argnums: Argnums = 0) -> Callab
 
     @functools.wraps(function)
     def with_gradient(*args: Any, **kwargs: Any) -> Any:
-        numbers = _select("grad", argnums, args)
-        restricted, chosen = _partial(function, numbers, args, kwargs)
-        call = _Linearization("grad", restricted, chosen)
+        numbers = select("grad", argnums, args)
+        restricted, chosen = restrict(function, numbers, args, kwargs)
+        call = Linearization("grad", restricted, chosen)
         gradients = call.gradient(_scalar_seed(call))
         return call.value(), gradients[0] if isinstance(argnums, int) else gradients
 
@@ -250,7 +248,7 @@ def vjp(
     >>> pullback(np.array([1.0, 1.0]))
     (array([1., 2.]),)
     """
-    call = _Linearization("vjp", function, primals)
+    call = Linearization("vjp", function, primals)
 
     def pullback(cotangent: Any) -> tuple[Any, ...]:
         given = flatten(cotangent, values=True)
@@ -264,7 +262,7 @@ def vjp(
     return call.value(), pullback
 
 
-def _seeds(name: str, call: _Linearization, given: Tree) -> list[Any]:
+def _seeds(name: str, call: Linearization, given: Tree) -> list[Any]:
     """Cotangents for the outputs of a call, checked and in the walk's convention."""
     if len(given.leaves) != len(call.outputs.leaves):
         raise ShapeError(
@@ -296,7 +294,7 @@ def jvp(
     primals = _tuple("jvp", "primals", primals)
     tangents = _tuple("jvp", "tangents", tangents)
     directions = flatten(tangents, values=True)
-    call = _Linearization("jvp", function, primals)
+    call = Linearization("jvp", function, primals)
     if len(directions.leaves) != len(call.inputs.leaves):
         raise ShapeError(
             f"jvp: {len(call.inputs.leaves)} primals but {len(directions.leaves)} tangents"
@@ -348,75 +346,6 @@ def _tuple(name: str, what: str, value: Any) -> tuple[Any, ...]:
     return tuple(value)
 
 
-def jacobian(function: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
-    """A function that returns the Jacobian of `function`.
-
-    For a result of shape ``r`` and an argument of shape ``a`` it has shape ``r + a``. With nested
-    arguments or results, the structure of the result is outside and that of the argument inside.
-
-    >>> jacobian(lambda x: x * x)(np.array([1.0, 2.0]))
-    array([[2., 0.],
-           [0., 4.]])
-    """
-
-    @functools.wraps(function)
-    def jacobian_of(*args: Any, **kwargs: Any) -> Any:
-        numbers = _select("jacobian", argnums, args)
-        restricted, chosen = _partial(function, numbers, args, kwargs)
-        call = _Linearization("jacobian", restricted, chosen)
-        blocks = [_rows(call, index) for index in range(len(call.outputs.leaves))]
-        if isinstance(argnums, int):
-            blocks = [block[0] for block in blocks]
-        return call.outputs.rebuild(blocks)
-
-    return jacobian_of
-
-
-def _rows(call: _Linearization, index: int) -> Any:
-    """The derivatives of one output: for every input, shape ``output.shape + input.shape``."""
-    output = call.outputs.leaves[index]
-    shape = np.shape(output)
-    dtype = getattr(output, "dtype", np.dtype(float))
-    rows = []
-    for place in np.ndindex(shape):
-        unit = np.zeros(shape, dtype)
-        unit[place] = 1
-        seeds: list[Any] = [None] * len(call.outputs.leaves)
-        seeds[index] = as_value(unit)
-        # A Jacobian is the derivative itself, not a direction of ascent: undo the conjugate.
-        row = [conjugate(g) for g in flatten(call.gradient(seeds)).leaves]
-        if dtype.kind == "c" and any(g.dtype.kind == "f" for g in row):
-            # Of real arguments, this was the derivative of the real part alone.
-            seeds[index] = as_value(unit * -1j)
-            imaginary = flatten(call.gradient(seeds)).leaves
-            row = [
-                g if g.dtype.kind == "c" else g + 1j * other
-                for g, other in zip(row, imaginary, strict=True)
-            ]
-        rows.append(row)
-    columns = []
-    for number, value in enumerate(call.inputs.leaves):
-        inner = np.shape(value)
-        if rows:
-            stacked = np.reshape(np.stack([row[number] for row in rows]), shape + inner)
-        else:
-            stacked = np.zeros(shape + inner, dtype)
-        columns.append(stacked if isinstance(stacked, Tensor) else as_value(stacked))
-    return call.inputs.rebuild(columns)
-
-
-def hessian(function: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
-    """A function that returns the matrix of second derivatives.
-
-    For an argument of shape ``a`` it has shape ``a + a``.
-
-    >>> hessian(lambda x: np.sum(x**3))(np.array([1.0, 2.0]))
-    array([[ 6.,  0.],
-           [ 0., 12.]])
-    """
-    return jacobian(grad(function, argnums), argnums)
-
-
 def hvp(function: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
     """The Hessian of ``function`` at `primals` times `tangents`, without the Hessian.
 
@@ -434,7 +363,7 @@ def hvp(function: Callable[..., Any], primals: Sequence[Any], tangents: Sequence
 
     # The Hessian is symmetric: its product with v is the gradient of <gradient, v>.
     directions = flatten(_tuple("hvp", "tangents", tangents), values=True)
-    call = _Linearization("hvp", inner, primals)
+    call = Linearization("hvp", inner, primals)
     if len(directions.leaves) != len(call.outputs.leaves):
         raise ShapeError(
             f"hvp: {len(call.outputs.leaves)} primals but {len(directions.leaves)} tangents"

@@ -46,6 +46,7 @@ AUTODIFF = (
     "surroundings",
     "checkpointing",
     "transforms",
+    "jacobians",
     "tracing",
     "debugging",
     "graphview",

@@ -379,3 +379,98 @@ def test_gradients_of_real_arguments_through_complex_numbers_are_real():
     g = ad.grad(lambda x: np.sum(np.abs(np.exp(1j * x) + 1) ** 2))(X)
     assert g.dtype == np.float64
     np.testing.assert_allclose(g, -2 * np.sin(X))
+
+
+# ---------------------------------------------------------------- holomorphic or not
+
+Z = np.array([1 + 2j, -0.5 + 0.25j])
+HOLOMORPHIC = {
+    "square": (lambda z: z * z, lambda z: np.diag(2 * z)),
+    "exp": (np.exp, lambda z: np.diag(np.exp(z))),
+    "inverse": (lambda z: 1 / z, lambda z: np.diag(-1 / z**2)),
+    "sum of sines": (lambda z: np.sum(np.sin(z)), np.cos),
+    "linear": (lambda z: np.array([[1j, 2], [3, 4j]]) @ z, lambda z: np.array([[1j, 2], [3, 4j]])),
+    "conjugated twice": (lambda z: np.conj(np.conj(z) ** 2), lambda z: np.diag(2 * z)),
+    "constant": (lambda z: 0 * z, lambda z: np.zeros((2, 2))),
+}
+OTHERS = {
+    "conj": np.conj,
+    "abs": np.abs,
+    "real": np.real,
+    "imag": np.imag,
+    "angle": np.angle,
+    "square of abs": lambda z: np.abs(z) ** 2,
+    "z conj(z)": lambda z: z * np.conj(z),
+    "real of the square": lambda z: np.real(z * z),
+    "norm": np.linalg.norm,
+    "sign": np.sign,
+    "nearly holomorphic": lambda z: z + 1e-3 * np.conj(z),
+    "in one element": lambda z: z * z + np.array([0, 1]) * np.conj(z),
+    "gradient": ad.grad(lambda z: np.real(np.sum(z**3))),
+}
+
+
+@pytest.mark.parametrize("dtype", ["F", "D"])
+@pytest.mark.parametrize("name", HOLOMORPHIC)
+def test_a_holomorphic_function_has_a_complex_jacobian(name, dtype):
+    function, expected = HOLOMORPHIC[name]
+    z = Z.astype(dtype)
+    found = ad.jacobian(function)(z)
+    assert found.dtype == dtype
+    np.testing.assert_allclose(found, expected(z), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", ["F", "D"])
+@pytest.mark.parametrize("name", OTHERS)
+def test_no_other_function_has(name, dtype):
+    with pytest.raises(GradientError, match=r"not holomorphic.*real=True"):
+        ad.jacobian(OTHERS[name])(Z.astype(dtype))
+    with pytest.raises(GradientError, match="not holomorphic"):
+        ad.jacobian(lambda x, z: (x, OTHERS[name](z)), (0, 1))(1.0, Z.astype(dtype))
+
+
+@pytest.mark.parametrize("name", [*HOLOMORPHIC, *OTHERS])
+def test_every_function_has_a_jacobian_of_real_and_imaginary_parts(name):
+    function = OTHERS[name] if name in OTHERS else HOLOMORPHIC[name][0]
+
+    def parts(x):
+        y = np.asarray(function(x[..., 0] + 1j * x[..., 1]))
+        return np.stack([y.real, y.imag], -1) if y.dtype.kind == "c" else y
+
+    x = np.stack([Z.real, Z.imag], -1)
+    np.testing.assert_allclose(
+        ad.jacobian(function, real=True)(Z), numerical_jacobian(parts, x), rtol=1e-6, atol=1e-7
+    )
+
+
+def test_a_hessian_by_complex_numbers_is_one_by_their_parts():
+    for function in (lambda z: np.real(z * z), lambda z: np.abs(z) ** 2, lambda z: np.imag(z**3)):
+        with pytest.raises(GradientError, match="real=True"):
+            ad.hessian(function)(1 + 2j)
+    found = [
+        ad.hessian(f, real=True)(1 + 2j)
+        for f in (lambda z: np.real(z * z), lambda z: np.abs(z) ** 2)
+    ]
+    np.testing.assert_allclose(found, [[[2, 0], [0, -2]], [[2, 0], [0, 2]]], atol=1e-15)
+    with pytest.raises(GradientError, match="real=True"):
+        ad.hessian(lambda x, z: x * np.abs(z), (0, 1))(1.0, 1j)
+    blocks = ad.hessian(lambda x, z: x * np.real(z * z), (0, 1), real=True)(2.0, 1 + 2j)
+    np.testing.assert_allclose(blocks[0][1], [2, -4])
+    np.testing.assert_allclose(blocks[1][0], [2, -4])
+    np.testing.assert_allclose(blocks[1][1], [[4, 0], [0, -4]], atol=1e-15)
+
+
+def test_real_arguments_do_not_care_about_real():
+    x = np.array([1.0, 2.0])
+    for transform in (ad.jacobian, ad.hessian):
+        found = [transform(lambda x: np.sum(x**3), real=real)(x) for real in (False, True)]
+        np.testing.assert_array_equal(*found)
+
+
+def test_hessian_vector_products_by_complex_numbers_are_those_of_the_parts():
+    v = 1 - 3j
+    for function in (lambda z: np.real(z**3), lambda z: np.abs(z) ** 3):
+        matrix = ad.hessian(function, real=True)(1 + 2j)
+        expected = matrix @ [v.real, v.imag]
+        found = ad.hvp(function, (1 + 2j,), (v,))
+        np.testing.assert_allclose([found.real, found.imag], expected)
