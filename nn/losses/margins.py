@@ -78,6 +78,8 @@ def cosine_similarity(first: Any, second: Any, *, axis: int = -1, eps: float = 1
     >>> cosine_similarity(np.array([[3.0, 0.0], [0.0, 0.0]]), np.array([1.0, 1.0])).round(3)
     array([0.707, 0.   ])
     """
+    shape = np.broadcast_shapes(np.shape(first), np.shape(second))
+    first, second = (x if x.shape == shape else np.broadcast_to(x, shape) for x in (first, second))
     lengths = (
         np.sqrt(np.maximum(np.sum(np.square(x), axis=axis), eps * eps)) for x in (first, second)
     )

@@ -125,3 +125,18 @@ def test_losses_are_modules_too(kind, function):
     assert repr(kind("sum")) == f"{kind.__name__}(reduction='sum')"
     with pytest.raises(ValueError, match=f"{kind.__name__}: reduction is 'avg'"):
         kind("avg")
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "axis"),
+    [((2, 3), (2, 1), -1), ((1,), (4, 3), -1), ((3, 2), (1, 2), 0), ((5, 1, 3), (4, 3), 1)],
+)
+def test_cosines_of_vectors_that_are_spread_out_stay_below_one(first, second, axis):
+    rng = np.random.default_rng(0)
+    a, b = rng.uniform(0.5, 1, first), rng.uniform(0.5, 1, second)
+    shape = np.broadcast_shapes(first, second)
+    expected = nn.cosine_similarity(np.broadcast_to(a, shape), np.broadcast_to(b, shape), axis=axis)
+    found = nn.cosine_similarity(a, b, axis=axis)
+    np.testing.assert_allclose(found, expected)
+    assert np.all(found <= 1 + 1e-15)
+    ad.testing.check_grads(lambda a, b: nn.cosine_similarity(a, b, axis=axis), a, b, order=1)
