@@ -110,8 +110,8 @@ def attention(
     seen = np.tri(queries, keys, keys - queries, dtype=bool) if causal else None
     if mask is not None:
         mask = mask if hasattr(mask, "dtype") else np.asarray(mask)
-        if mask.dtype.kind == "f":
-            scores = scores + mask
+        if mask.dtype.kind == "f":  # not -inf, as below
+            scores = scores + np.where(mask == -np.inf, np.finfo(mask.dtype).min / 2, mask)
         else:
             seen = mask if seen is None else np.logical_and(seen, mask)
     if seen is not None:  # not -inf, of which a whole row would be NaN

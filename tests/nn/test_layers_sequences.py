@@ -156,6 +156,27 @@ def test_a_query_without_any_key_gets_the_plain_mean_and_no_nan():
     assert np.isfinite(q.grad).all()
 
 
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize("causal", [False, True])
+def test_a_row_of_minus_infinity_is_a_query_without_any_key(dtype, causal):
+    rng = np.random.default_rng(0)
+    q, k, v = (ad.tensor(rng.normal(size=(2, 3, 4)), True, dtype=dtype) for _ in range(3))
+    seen = np.array([[True, False, True], [False, False, False], [True, True, False]])
+    added = np.where(seen, 0, -np.inf).astype(dtype)
+    results = []
+    for mask in (seen, added):
+        y = F.attention(q, k, v, mask=mask, causal=causal)
+        np.sum(y[:, [0, 2]] ** 2).backward()
+        results.append([y.data, q.grad, k.grad, v.grad])
+        q.grad = k.grad = v.grad = None
+    for a, b in zip(*results, strict=True):
+        assert np.all(np.isfinite(a))
+        if not causal:
+            np.testing.assert_allclose(a, b, rtol=1e-5)
+        else:
+            np.testing.assert_allclose(a[:, [0, 2]], b[:, [0, 2]], rtol=1e-5, atol=1e-6)
+
+
 def test_a_learned_bias_of_attention_gets_a_gradient():
     bias = ad.tensor(np.zeros((4, 4)), requires_grad=True)
     x = np.random.default_rng(0).normal(size=(2, 4, 3))
