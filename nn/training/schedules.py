@@ -180,12 +180,18 @@ class Scheduler:
             self._apply()
 
     def _apply(self) -> None:
-        self.optimizer.lr = self.rate * self.schedule(self.taken / self.steps)
+        progress = min(self.taken, self.steps - 1) / self.steps
+        self.optimizer.lr = self.rate * self.schedule(progress)
 
     def state_dict(self) -> dict[str, Any]:
         """The number of steps taken, and the full rate."""
         return {"taken": self.taken, "rate": self.rate}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Continue from a state; the optimizer's rate is part of its own."""
+        """Continue from a state: the optimizer gets the rate that it had there.
+
+        It does not matter whether the optimizer's own state was loaded before or after this
+        scheduler was made.
+        """
         self.taken, self.rate = int(state["taken"]), float(state["rate"])
+        self._apply()

@@ -194,3 +194,32 @@ def test_a_trainer_reduces_the_rate_and_resumes_exactly(tmp_path, reduce_first):
     found, resumed = trained(tmp_path / "part", 6, resume=True, reduce_first=reduce_first)
     assert found == expected
     np.testing.assert_array_equal(resumed, weights)
+
+
+@pytest.mark.parametrize("schedule", [schedules.warmup(0.5), schedules.cosine, schedules.linear])
+@pytest.mark.parametrize("taken", [0, 1, 3, 4, 5])
+@pytest.mark.parametrize("made_first", [False, True])
+def test_a_scheduler_restores_the_rate_in_whatever_order_things_are_made(
+    schedule, taken, made_first
+):
+    def prepared():
+        return nn.optim.SGD([nn.Parameter(1.0)], lr=0.1)
+
+    optimizer = prepared()
+    scheduler = nn.Scheduler(optimizer, schedule, 4)
+    for _ in range(taken):
+        scheduler.step()
+    saved, state, rate = optimizer.state_dict(), scheduler.state_dict(), optimizer.lr
+
+    optimizer = prepared()
+    if made_first:
+        again = nn.Scheduler(optimizer, schedule, 4)
+        optimizer.load_state_dict(saved)
+    else:
+        optimizer.load_state_dict(saved)
+        again = nn.Scheduler(optimizer, schedule, 4)
+    again.load_state_dict(state)
+    assert optimizer.lr == rate
+    scheduler.step()
+    again.step()
+    assert optimizer.lr == scheduler.optimizer.lr
