@@ -34,7 +34,7 @@ def logsumexp(
         return rows.logsumexp(a, axis, keepdims)
     weights = 1.0 if b is None else b
     hidden = plain(weights) == 0
-    top = np.max(np.where(hidden, -np.inf, plain(a)), axis=axis, keepdims=True)
+    top = np.max(np.where(hidden, -np.inf, np.real(plain(a))), axis=axis, keepdims=True)
     top = np.where(np.isfinite(top), top, 0)
     shifted = a - top
     if np.any(hidden) and not getattr(b, "requires_grad", False):

@@ -181,3 +181,20 @@ def test_an_affine_map_says_which_shapes_it_needs(shapes):
         ad.errors.ShapeError, match=r"affine: a weight of shape \(n, m\) and a bias"
     ):
         F.affine(np.zeros((2, 3)), *(np.zeros(shape) for shape in shapes))
+
+
+@pytest.mark.parametrize("axis", [None, 0, -1])
+def test_complex_logsumexp_is_on_the_branch_of_the_logarithm(axis):
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        x = rng.normal(size=(2, 3)) + 1j * rng.uniform(-10, 10, (2, 3))
+        expected = np.log(np.sum(np.exp(x), axis=axis))
+        np.testing.assert_allclose(ad.functions.logsumexp(x, axis), expected, rtol=1e-12)
+        if axis is not None:
+            expected = x - np.expand_dims(expected, axis)
+            np.testing.assert_allclose(ad.functions.log_softmax(x, axis), expected, rtol=1e-12)
+
+
+def test_complex_logsumexp_does_not_overflow():
+    found = ad.functions.logsumexp(np.array([1000 + 1j, 1000 + 1j, -1000]))
+    assert found == pytest.approx(1000 + np.log(2) + 1j)
