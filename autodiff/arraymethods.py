@@ -137,12 +137,12 @@ class ArrayMethods(BitOperators, MemoryMembers):
     # -- indexing
 
     def __getitem__(self, index: Any) -> Tensor:
-        return call(operator.getitem, self, index)
+        return dispatch[operator.getitem](self, index)
 
     def __setitem__(self, index: Any, value: Any) -> None:
         call(operator.setitem, self, index, value)
 
-    # -- in place: the name is bound to a new value, with the graph that belongs to it
+    # -- in place: the tensor gets a new value, with the graph that belongs to it
 
     def __iadd__(self, other: Any) -> Self:
         return self._rebind(call(np.add, self, other))
@@ -176,35 +176,38 @@ class ArrayMethods(BitOperators, MemoryMembers):
     @property
     def T(self) -> Tensor:
         """The transpose."""
-        return call(np.transpose, self)
+        return dispatch[np.transpose](self)
 
     @property
     def mT(self) -> Tensor:
         """The last two axes exchanged."""
-        return call(np.matrix_transpose, self)
+        return dispatch[np.matrix_transpose](self)
 
     def reshape(self, *shape: Any, order: Any = "C", copy: bool | None = None) -> Tensor:
         """The same elements in another shape, given as a tuple or as several numbers."""
-        return call(np.reshape, self, shape[0] if len(shape) == 1 else shape, order)
+        size = shape[0] if len(shape) == 1 else shape
+        return dispatch[np.reshape](self, size, order, copy=copy)
 
     def ravel(self, order: Any = "C") -> Tensor:
         """The elements in one dimension."""
-        return call(np.ravel, self, order)
+        return dispatch[np.ravel](self, order)
 
-    flatten = ravel
+    def flatten(self, order: Any = "C") -> Tensor:
+        """The elements in one dimension, as a copy."""
+        return call(np.ravel, call(np.copy, self, order), order)
 
     def transpose(self, *axes: Any) -> Tensor:
         """The axes in another order; all reversed by default."""
         order = (None if not axes else axes[0]) if len(axes) <= 1 else axes
-        return call(np.transpose, self, order)
+        return dispatch[np.transpose](self, order)
 
     def swapaxes(self, axis1: int, axis2: int) -> Tensor:
         """Two axes exchanged."""
-        return call(np.swapaxes, self, axis1, axis2)
+        return dispatch[np.swapaxes](self, axis1, axis2)
 
     def squeeze(self, axis: Axis = None) -> Tensor:
         """Axes of length 1 removed."""
-        return call(np.squeeze, self, axis)
+        return dispatch[np.squeeze](self, axis)
 
     def repeat(self, repeats: Any, axis: int | None = None) -> Tensor:
         """Each element repeated."""
@@ -212,7 +215,7 @@ class ArrayMethods(BitOperators, MemoryMembers):
 
     def diagonal(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
         """The diagonal of the last or the given two axes."""
-        return call(np.diagonal, self, offset, axis1, axis2)
+        return dispatch[np.diagonal](self, offset, axis1, axis2)
 
     def take(
         self, indices: Any, axis: int | None = None, out: Any = None, mode: Any = "raise"
@@ -339,13 +342,21 @@ class ArrayMethods(BitOperators, MemoryMembers):
 
     @property
     def real(self) -> Tensor:
-        """The real part."""
+        """The real part; assigning to it changes this tensor."""
         return call(np.real, self)
+
+    @real.setter
+    def real(self, value: Any) -> None:
+        self.real[...] = value
 
     @property
     def imag(self) -> Tensor:
-        """The imaginary part."""
+        """The imaginary part; assigning to it changes this tensor."""
         return call(np.imag, self)
+
+    @imag.setter
+    def imag(self, value: Any) -> None:
+        self.imag[...] = value
 
     def astype(self, dtype: DTypeLike, **options: Any) -> Tensor:
         """The elements in another dtype; a gradient flows where both are inexact."""
@@ -353,16 +364,16 @@ class ArrayMethods(BitOperators, MemoryMembers):
 
     def copy(self, order: Any = "C") -> Tensor:
         """A new Tensor of the same value, in the graph of this one."""
-        return call(np.copy, self)
+        return call(np.copy, self, order)
 
     # -- in place
 
     def sort(self, axis: int = -1, kind: Any = None, **options: Any) -> None:
-        """Sort in place (the name is bound to the sorted value)."""
+        """Sort in place."""
         self._rebind(call(np.sort, self, axis, kind, **options))
 
     def partition(self, kth: int | Sequence[int], axis: int = -1, **options: Any) -> None:
-        """Partition in place (the name is bound to the new value)."""
+        """Partition in place."""
         self._rebind(call(np.partition, self, kth, axis, **options))
 
     def fill(self, value: Any) -> None:

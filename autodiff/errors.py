@@ -14,6 +14,7 @@ __all__ = [
     "GradientError",
     "InPlaceError",
     "NonFiniteError",
+    "ReadOnlyError",
     "ShapeError",
     "StaleValueError",
     "UnsupportedError",
@@ -38,6 +39,10 @@ class StaleValueError(GradientError):
 
 class InPlaceError(GradientError):
     """An assignment would have cut a gradient off, or changed a leaf under its graph."""
+
+
+class ReadOnlyError(InPlaceError, ValueError):
+    """An assignment to a view through which NumPy does not write either."""
 
 
 class ShapeError(AutodiffError, ValueError):

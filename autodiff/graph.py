@@ -176,7 +176,7 @@ class Output(Node):
     operation = "output"
 
     def __init__(self, parent: Node, index: int, shape: tuple[int, ...], dtype: np.dtype) -> None:
-        self.order = next_order()
+        self.order = next(orders)
         self.shape = shape
         self.dtype = dtype
         self.parent = parent

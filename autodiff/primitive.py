@@ -120,7 +120,7 @@ class Primitive(Declared):
         sequence: the argument that is a sequence of arrays, if there is one.
         multiple: whether there are several results.
         operators: the Tensor methods that it serves.
-        elementwise, selects, singular, bend: see `primitive`.
+        elementwise, selects, singular, bend, view: see `primitive`.
         domain, points, kinks: where it is tested (see `primitive`).
         order: the highest order of derivative that exists and is tested.
     """
@@ -138,6 +138,7 @@ class Primitive(Declared):
     selects: bool | str
     singular: bool
     bend: Bend | None
+    view: bool | Callable[..., Any]
     domain: Domain | None
     points: tuple[Any, ...]
     kinks: tuple[Any, ...]
@@ -168,6 +169,15 @@ class Primitive(Declared):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self.compiled.record(*args, **kwargs)
+
+    def put_back(self, x: Any, value: Any, *args: Any) -> Any:
+        """`x` with `value` in the place of the view of it that a call with `args` gives."""
+        if callable(self.view):
+            return self.view(x, value, *args)
+        ((name, rule),) = self.rules.items()  # all elements are in the view: it moves them back
+        others = list(self.signature.parameters)[1:]
+        known = {"g": value, f"{name}_shape": x.shape, **dict(zip(others, args, strict=False))}
+        return np.reshape(rule.function(*(known[needed] for needed in rule.names)), x.shape)
 
     @property
     def __doc__(self) -> str | None:  # type: ignore[override]
@@ -245,6 +255,7 @@ def primitive(
     selects: bool | str = False,
     singular: bool = False,
     bend: Bend | None = None,
+    view: bool | Callable[..., Any] = False,
     name: str | None = None,
     **rules: Callable[..., Any] | str | None,
 ) -> Any:
@@ -275,6 +286,10 @@ def primitive(
             stays 0 then: ``np.where(x > 0, np.log(x), 0)`` has slope 0 at 0, not NaN.
         bend: where the result has a kink though its square may be smooth, see `Bend`; so that the
             second derivative of the square is right (see `autodiff/kinks.py`).
+        view: whether the result may be a view of the first argument, as NumPy's is. A write to it
+            is then a write to that argument. If not all elements of the argument are in the view,
+            it is the function that makes a write one: ``view(x, value, *others)`` is `x` with
+            `value` in the view's place.
         name: by default the function's own.
 
     Raises:
@@ -305,6 +320,7 @@ def primitive(
             selects=selects,
             singular=singular,
             bend=bend,
+            view=view,
             name=name,
             **rules,
         )
@@ -327,6 +343,7 @@ def primitive(
         selects=selects,
         singular=singular,
         bend=bend,
+        view=view,
         domain=domain,
         points=tuple(points),
         kinks=tuple(kinks),

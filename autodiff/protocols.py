@@ -40,7 +40,9 @@ class Protocols:
     def __array_function__(
         self, function: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
-        return call(function, *args, **kwargs)
+        if "out" in kwargs:
+            return call(function, *args, **kwargs)
+        return dispatch[function](*args, **kwargs)
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> np.ndarray:
         if self._node is not None:
@@ -61,8 +63,7 @@ class Protocols:
     def __iter__(self) -> Iterator[Any]:
         if not self._data.shape:
             raise TypeError("iteration over a tensor without dimensions")
-        # All parts at once: each by itself would have a gradient of the size of the whole.
-        return iter(dispatch[iter](self))
+        return dispatch[iter](self)
 
     def __bool__(self) -> bool:
         return bool(self._data)

@@ -31,6 +31,7 @@ from __future__ import annotations
 import inspect
 import linecache
 import re
+import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -43,7 +44,8 @@ from autodiff.graph import FREED, Node, link, orders
 from autodiff.kinks import change, steepening
 from autodiff.modes import special
 from autodiff.registry import lazy
-from autodiff.tensor import TENSORS, Result, as_value, make, store
+from autodiff.tensor import TENSORS, Result, View, as_value, make, store
+from autodiff.views import recent
 
 if TYPE_CHECKING:
     from autodiff.primitive import Primitive
@@ -164,6 +166,8 @@ class _Template:
             add(f"        return _store(out, {without}, _primitive.name)")
         if self.kept:
             add("    _guarded = _shown")  # whether something kept can be changed by the user
+        if p.view:
+            add(f"    _base = {self.arguments[0]}")
         if receiver is None:
             add("    _tensors = False")
         else:
@@ -197,9 +201,19 @@ class _Template:
             add("    if y.__class__ is complex:")
             add("        y = _as_value(y)")
         untracked = " and ".join(f"{a}_node is None" for a in self.arguments)
-        add(f"    if {untracked}:")
-        add(f"        return _untracked(y, {'True' if receiver else '_tensors'}, {p.multiple})")
-        lines.extend(self._checked_result())
+        if p.view:
+            lines.extend(self._owner_of_result())
+            add(f"    if {untracked}:")
+            view = f"_viewing(_base, y, _owner, {self._taken()})"
+            add(
+                f"        return {view}"
+                if receiver
+                else f"        return {view} if _tensors else y"
+            )
+        else:
+            add(f"    if {untracked}:")
+            add(f"        return _untracked(y, {'True' if receiver else '_tensors'}, {p.multiple})")
+            lines.extend(self._checked_result())
         lines.extend(self._new_node(receiver))
         add("    _node.order = next(_orders)")
         lines.extend(self._shape_and_dtype())
@@ -214,7 +228,7 @@ class _Template:
         if p.multiple:
             add("    return _several(y, _node)")
         else:
-            add("    _result = Result()")
+            lines.extend(self._new_result())
             add("    _result._data = y")
             add("    _result._node = _node")
             add("    return _result")
@@ -269,6 +283,38 @@ class _Template:
             "            y = _as_value(y)",
             "        elif not y.shape:",
             "            y = y[()]",
+        ]
+
+    def _owner_of_result(self) -> list[str]:
+        """The same, and whose memory the result is in: None if it is in its own."""
+        (x,) = self.arguments
+        return [
+            "    _owner = None",
+            "    if y.__class__ is ndarray:",
+            f"        _owner = y.base if y is not {x} else y",
+            "        if not y.shape:",
+            "            y = y[()]",
+            "    elif y.__class__ is not float64:",
+            "        y = _as_value(y)",
+        ]
+
+    def _taken(self) -> str:
+        """How a view was taken: the primitive, and what it needs besides the base."""
+        others = [p.name for p in self.parameters[1:] if p.kind is not p.KEYWORD_ONLY]
+        return ", ".join(["_primitive", *others])
+
+    def _new_result(self) -> list[str]:
+        """What makes the tensor that is returned; only a view knows where it came from."""
+        if not self.primitive.view:
+            return ["    _result = Result()"]
+        (x,) = self.arguments
+        return [
+            f"    if _owner is not None and (_owner is {x} or _owner is {x}.base):",
+            "        _result = View()",
+            f"        _result._from = (_base, {self._taken()})",
+            "        _recent.add(_ref(_result, _forget))",
+            "    else:",
+            "        _result = Result()",
         ]
 
     def _shape_and_dtype(self) -> list[str]:
@@ -539,6 +585,7 @@ _HELPERS: dict[str, Any] = {
     "Node": Node,
     "Result": Result,
     "TENSORS": TENSORS,
+    "View": View,
     "_array": np.array,
     "_as_value": as_value,
     "_FIXED": changes.FIXED,
@@ -546,10 +593,13 @@ _HELPERS: dict[str, Any] = {
     "_checked_node": changes.checked_node,
     "_constant_argument": runtime.constant_argument,
     "_explain": runtime.explain,
+    "_forget": recent.discard,
     "_guard": changes.guarded,
     "_guard_items": changes.guarded_items,
     "_observe": runtime.observe,
     "_orders": orders,
+    "_recent": recent,
+    "_ref": weakref.ref,
     "_several": runtime.several,
     "_shapes_of": runtime.shapes_of,
     "_shown": changes.shown,
@@ -559,6 +609,7 @@ _HELPERS: dict[str, Any] = {
     "_untracked": runtime.untracked,
     "_unwrap": runtime.unwrap,
     "change": change,
+    "_viewing": runtime.viewing,
     "float64": np.float64,
     "link": link,
     "make": make,

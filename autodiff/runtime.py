@@ -11,7 +11,7 @@ from autodiff.contexts import forget_ended, special
 from autodiff.errors import AutodiffError, DtypeError, ShapeError, UnsupportedError
 from autodiff.graph import Node, Output
 from autodiff.modes import calm, calmly, thread_state
-from autodiff.tensor import TENSORS, Result, Tensor, as_value, make
+from autodiff.tensor import TENSORS, Tensor, as_value, make, make_view
 
 if TYPE_CHECKING:
     from autodiff.primitive import Primitive
@@ -27,6 +27,7 @@ __all__ = [
     "shapes_of",
     "untracked",
     "unwrap",
+    "viewing",
     "zero_stays",
 ]
 
@@ -43,12 +44,13 @@ def observe(primitive: Primitive, args: tuple[Any, ...], kwargs: dict[str, Any])
         result = ordinary(*args, **kwargs)
     seconds = perf_counter() - start if observers else 0.0
     enabled = not state.modes or state.grad_enabled
+    given = (*args, *kwargs.values())
     if not enabled:
         for item in result if isinstance(result, list | tuple) else (result,):
-            if item.__class__ is Result:
+            if item.__class__ in TENSORS and not any(item is target for target in given):
                 item._node = None
     for observer in observers:
-        observer.recorded(primitive, (*args, *kwargs.values()), result, seconds)
+        observer.recorded(primitive, given, result, seconds)
     if enabled and not observers:  # what is open is another thread's, or has ended
         forget_ended(special)
     return result
@@ -102,6 +104,19 @@ def untracked(value: Any, tensors: bool, multiple: bool) -> Any:
     return make(value, None) if tensors else value
 
 
+def viewing(base: Tensor, value: Any, owner: Any, *taken: Any) -> Tensor:
+    """A result through which no gradient flows, as a view of `base` where NumPy gives one.
+
+    Arguments:
+        value: the result, whose memory belongs to the array `owner`, or to none other.
+        taken: the primitive, and its arguments besides the first.
+    """
+    data = base._data
+    if owner is not None and (owner is data or owner is data.base):
+        return make_view(value, None, base, *taken)
+    return make(value, None)
+
+
 def shapes_of(values: Any) -> list[tuple[int, ...]]:
     """The shape of each item."""
     return [np.shape(value) for value in values]
@@ -109,12 +124,16 @@ def shapes_of(values: Any) -> list[tuple[int, ...]]:
 
 def several(values: Any, node: Node | None) -> Any:
     """The results of an operation with several, as Tensors in the container that NumPy uses."""
-    tensors = [
-        make(value, None if node is None else Output(node, index, value.shape, value.dtype))
-        if node is None or value.dtype.kind in "fc"
-        else value
-        for index, value in enumerate(as_value(value) for value in values)
-    ]
+    tensors = []
+    for index, value in enumerate(values):
+        if value.__class__ is not np.ndarray or not value.shape:
+            value = as_value(value)
+        if node is None:
+            tensors.append(make(value, None))
+        elif value.dtype.kind in "fc":
+            tensors.append(make(value, Output(node, index, value.shape, value.dtype)))
+        else:
+            tensors.append(value)
     kind = type(values)
     return kind._make(tensors) if hasattr(kind, "_make") else kind(tensors)
 

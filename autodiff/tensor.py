@@ -12,15 +12,28 @@ from numpy.typing import DTypeLike
 
 from autodiff.arraymethods import ArrayMethods
 from autodiff.changes import hand_out, mark_changed, share
-from autodiff.errors import DtypeError, GradientError, InPlaceError, ShapeError
+from autodiff.errors import DtypeError, GradientError, ShapeError
 from autodiff.graph import Alias, Leaf, Node
 from autodiff.locks import shared
-from autodiff.modes import grad_enabled, special, thread_state
+from autodiff.modes import special, thread_state
 from autodiff.protocols import Protocols
 from autodiff.shapes import fit
 from autodiff.traversal import conjugate, deposit, walk, watch
+from autodiff.views import note
+from autodiff.writing import Writable
 
-__all__ = ["TENSORS", "Result", "Tensor", "as_tensor", "as_value", "borrowed", "make", "tensor"]
+__all__ = [
+    "TENSORS",
+    "Result",
+    "Tensor",
+    "View",
+    "as_tensor",
+    "as_value",
+    "borrowed",
+    "make",
+    "make_view",
+    "tensor",
+]
 
 _names: weakref.WeakKeyDictionary[Node, str] = weakref.WeakKeyDictionary()
 _retained: weakref.WeakKeyDictionary[Node, Any] = weakref.WeakKeyDictionary()
@@ -28,7 +41,7 @@ _ONE = np.float64(1)
 T = TypeVar("T", bound="Tensor")
 
 
-class Tensor(Protocols, ArrayMethods):
+class Tensor(Writable, Protocols, ArrayMethods):
     """A NumPy value that remembers how it was computed.
 
     Arguments:
@@ -98,6 +111,8 @@ class Tensor(Protocols, ArrayMethods):
             if isinstance(node, Leaf):
                 node.dtype = value.dtype
         self._data = value
+        if isinstance(self, View):
+            self._from = None  # this value is its own
 
     def numpy(self) -> np.ndarray:
         """The value as an ndarray, without a copy; it does not carry gradients."""
@@ -344,7 +359,7 @@ class Tensor(Protocols, ArrayMethods):
             extra += ", requires_grad=True" if self.is_leaf else f", from={self._node.operation}"
         if self.name is not None:
             extra += f", name={self.name!r}"
-        kind = "Tensor" if type(self) is Result else type(self).__name__
+        kind = "Tensor" if isinstance(self, Result) else type(self).__name__
         return f"{kind}({value}{extra})"
 
     def __format__(self, spec: str) -> str:
@@ -356,7 +371,7 @@ class Tensor(Protocols, ArrayMethods):
                 f"copying or pickling the result of {self._node.operation} would lose its graph; "  # type: ignore[union-attr]
                 "use np.copy(t) to stay in the graph, or t.detach() to leave it"
             )
-        kind = Tensor if type(self) is Result else type(self)
+        kind = Tensor if isinstance(self, Result) else type(self)
         grad = _plain(self.grad)  # the value alone, if it is a Tensor with a graph of its own
         own = getattr(self, "__dict__", None)
         return _rebuild, (kind, self._data, self.requires_grad, self.name, grad), own
@@ -370,38 +385,6 @@ class Tensor(Protocols, ArrayMethods):
 
     def __copy__(self) -> Tensor:
         return self.__deepcopy__({})
-
-    # ---------------------------------------------------------------- in-place code
-
-    def _rebind(self, value: Any) -> Tensor:
-        """Take over the value and the place in the graph of another tensor."""
-        node = value._node if isinstance(value, Tensor) else None
-        result = value._data if isinstance(value, Tensor) else value
-        if result.shape != self.shape:
-            raise ShapeError(
-                f"in-place: a value of shape {result.shape} does not fit into a tensor of shape "
-                f"{self.shape}"
-            )
-        if isinstance(self._node, Leaf):
-            if grad_enabled():
-                raise InPlaceError(
-                    f"in-place: this tensor{f' {self.name!r}' if self.name else ''} is a leaf that "
-                    "requires a gradient, and after an assignment backward() could not reach it; "
-                    "work on a copy (t = t.copy()), or assign within `with ad.no_grad():`"
-                )
-            self._data = result.astype(self.dtype, copy=False)
-            return self
-        if result.dtype != self.dtype:
-            if not np.can_cast(result.dtype, self.dtype, "same_kind"):
-                raise DtypeError(
-                    f"in-place: cannot put a {result.dtype} value into a {self.dtype} tensor; "
-                    "write t = t + u, which makes a new one"
-                )
-            value = make(result, node).astype(self.dtype)
-            node, result = value._node, value._data
-        self._data = result
-        self._node = node
-        return self
 
 
 TENSORS: set[type] = {Tensor}
@@ -418,12 +401,27 @@ class Result(Tensor):
     __init__ = object.__init__  # type: ignore[assignment]
 
 
+class View(Result):
+    """The tensor that an operation returns where NumPy returns a view (see `views.py`)."""
+
+    __slots__ = ("_from",)
+
+
 def make(value: Any, node: Node | None) -> Tensor:
     """A Tensor of this value (not copied) at this place in the graph."""
     result: Tensor = Result()  # pyright: ignore[reportCallIssue] - it has no constructor
     result._data = value
     result._node = node
     return result
+
+
+def make_view(value: Any, node: Node | None, *taken: Any) -> Tensor:
+    """The same as a view, ``taken`` of a base by a primitive, with these further arguments."""
+    result: Any = View()  # pyright: ignore[reportCallIssue] - it has no constructor
+    result._data = value
+    result._node = node
+    result._from = taken
+    return note(result)
 
 
 def make_input(value: Any) -> Tensor:
@@ -480,7 +478,7 @@ def borrowed(tensor: Tensor) -> Any:
 
 
 def store(target: Any, value: Any, function: str) -> Any:
-    """Put a result where ``out=`` says: a Tensor is bound to it, an array only takes values."""
+    """Put a result where ``out=`` says: a Tensor takes it over, an array only takes values."""
     if isinstance(target, Tensor):
         return target._rebind(value)
     if isinstance(value, Tensor) and value.requires_grad:

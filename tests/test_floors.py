@@ -27,6 +27,8 @@ AUTODIFF = (
     "changes",
     "traversal",
     "registry",
+    "views",
+    "writing",
     "arraymembers",
     "arraymethods",
     "conversions",

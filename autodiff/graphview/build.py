@@ -15,7 +15,7 @@ from autodiff.graphview.labels import SYMBOLS, option_text
 from autodiff.graphview.model import Edge, Graph, GraphNode, Kind, Line, common_scope
 from autodiff.graphview.summary import Summary, dtype_name, number, summarize
 from autodiff.primitive import Primitive, entries
-from autodiff.tensor import Result, Tensor, make
+from autodiff.tensor import Result, Tensor, View, make
 from autodiff.tracing import Operand, Operation, Source, Trace
 
 __all__ = ["Names", "from_tensor", "from_trace"]
@@ -260,7 +260,7 @@ def _telling(argument: str) -> str:
 
 def _leaf_kind(tensor: Tensor | None) -> Kind:
     """Models have a class of their own for their parameters."""
-    return "leaf" if tensor is None or type(tensor) in (Tensor, Result) else "parameter"
+    return "leaf" if tensor is None or type(tensor) in (Tensor, Result, View) else "parameter"
 
 
 def _known(value: Any) -> Summary | None:

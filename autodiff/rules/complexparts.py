@@ -10,19 +10,57 @@ import numpy as np
 from autodiff.domains import Call, Draw, between, cases, nonzero
 from autodiff.primitive import composite, plain, primitive
 from autodiff.rules.elementwise import zero
+from autodiff.rules.viewing import as_view
 
 
 def _any(d: Draw) -> Call:
     return (d.array(),), {}
 
 
+def _complex_number(real: Any, imag: Any) -> Any:
+    z = np.empty(
+        np.broadcast_shapes(np.shape(real), np.shape(imag)), np.result_type(real, imag, 1j)
+    )
+    z.real, z.imag = real, imag  # real + 1j * imag has NaN where imag is infinite
+    return z
+
+
+def _parts(d: Draw) -> Call:
+    shape = d.shape()
+    return (d.array(shape), d.array(shape)), {}
+
+
 # A change dx moves the result by Re(dx), and by Im(dx) = Re(-1j * dx).
-real_part = primitive(np.real, signature="val", val=lambda g: g, domain=cases(_any))
+real_part = primitive(
+    np.real,
+    signature="val",
+    forward=lambda val: val.real if np.iscomplexobj(val) else np.asarray(val)[...],
+    val=lambda g: g,
+    view=lambda val, part: complex_number(part, np.imag(val)) if np.iscomplexobj(val) else part,
+    domain=cases(_any),
+)
 imaginary_part = primitive(
     np.imag,
     signature="val",
     val=lambda g, val: g * -1j if np.iscomplexobj(val) else zero(g),
+    view=lambda val, part: complex_number(np.real(val), part),
     domain=cases(_any),
+)
+
+
+@composite(np.imag, domain=cases(_any))
+def imag(val: Any) -> Any:
+    """The imaginary part; that of real numbers cannot be written to."""
+    part = imaginary_part(val)
+    return part if np.iscomplexobj(val) else as_view(part, val, imaginary_part)
+
+
+complex_number = primitive(
+    _complex_number,
+    name="complex_number",
+    real=lambda g: g,
+    imag=lambda g: g * 1j,
+    domain=cases(_parts),
 )
 
 

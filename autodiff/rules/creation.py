@@ -112,7 +112,9 @@ def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = 
         np.reshape(x, (1,) * axis + (-1,) + (1,) * (len(xi) - 1 - axis))
         for x, axis in zip(xi, place, strict=True)
     ]
-    return tuple(grids) if sparse else np.broadcast_arrays(*grids)
+    if not sparse:
+        grids = np.broadcast_arrays(*grids)
+    return tuple(np.copy(grid) for grid in grids) if copy else tuple(grids)
 
 
 # ---------------------------------------------------------------- the user's function

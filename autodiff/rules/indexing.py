@@ -94,18 +94,23 @@ _getitem = primitive(
     forward="x[index]",
     x=lambda g, index, x_shape: scatter(g, index, x_shape),
     selects=True,
+    view=lambda x, value, index: assign(x, index, value),
     domain=cases(_indexed),
 )
+as_part = _getitem  # of a tensor: `as_view(part, x, as_part, index)` is ``x[index]``
 
 
 @composite(operator.getitem, domain=cases(_indexed))
 def getitem(x: Any, index: Any) -> Any:
     """``x[index]``; an index may contain tensors of whole numbers or truth values."""
+    if index.__class__ is int or index.__class__ is slice:
+        return _getitem(x, index)
     return _getitem(x, _plain_index(index))
 
 
 def _plain_index(index: Any) -> Any:
-    if index.__class__ in (int, slice):
+    """An index without tensors and lists; one of numbers and slices alone is returned as it is."""
+    if _is_basic(index):
         return index
     index = plain(index)
     return np.asarray(index) if isinstance(index, list) and index else index
@@ -164,8 +169,15 @@ assign = primitive(
 
 @composite(operator.setitem)
 def setitem(x: Tensor, index: Any, value: Any) -> None:
-    """``x[index] = value``: `x` is bound to a new value; views taken before do not change."""
-    x._rebind(assign(x, _plain_index(index), value))
+    """``x[index] = value``: `x` gets a new value, and so do the tensors that share its memory."""
+    index = _plain_index(index)
+    if isinstance(value, Tensor) and _is_that_view(value._from, x, index):
+        return  # the second half of x[index] += ...; the first was a write to the view
+    x._rebind(assign(x, index, value))
+
+
+def _is_that_view(taken: Any, x: Tensor, index: Any) -> bool:
+    return taken is not None and taken[0] is x and taken[1] is _getitem and taken[2] is index
 
 
 # ---------------------------------------------------------------- choosing
@@ -240,6 +252,7 @@ diagonal = primitive(
     np.diagonal,
     signature="x, offset=0, axis1=0, axis2=1",
     x=lambda g, x_shape, offset, axis1, axis2: on_diagonal(g, x_shape, offset, axis1, axis2),
+    view=True,
     domain=cases(_diagonal_case),
 )
 

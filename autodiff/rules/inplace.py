@@ -1,8 +1,8 @@
 """Functions that write into their first argument.
 
-A Tensor has value semantics, so the target is bound to a new value with the graph that belongs
-to it. NumPy itself says which element gets which value: it is given an array of places in the
-target's stead, and the numbers 0, 1, 2, ... in the values' stead.
+The target gets a new value, with the graph that belongs to it (see `autodiff/writing.py`). NumPy
+itself says which element gets which value: it is given an array of places in the target's stead,
+and the numbers 0, 1, 2, ... in the values' stead.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import accumulate
 from typing import Any
 
@@ -10,6 +11,9 @@ import numpy as np
 from autodiff.domains import Call, Draw, cases
 from autodiff.primitive import composite, primitive
 from autodiff.registry import dispatch
+from autodiff.rules.indexing import as_part
+from autodiff.rules.viewing import Selection, as_view
+from autodiff.tensor import Tensor
 
 # ---------------------------------------------------------------- joining
 
@@ -154,17 +158,33 @@ def _array_split_rule(g: Any, x_shape: tuple[int, ...], indices_or_sections: Any
     return np.concatenate(_filled(g, shapes), axis)
 
 
-array_split = primitive(
+_split_cases = cases(
+    lambda d: (
+        (d.array(min_dims=1), d.choice((2, 3, [1], [1, 1, 2]))),
+        {"axis": d.choice((0, -1))},
+    )
+)
+_array_split = primitive(
     np.array_split,
     signature="x, indices_or_sections, axis=0",
     multiple=True,
     x=_array_split_rule,
-    domain=cases(
-        lambda d: (
-            (d.array(min_dims=1), d.choice((2, 3, [1], [1, 1, 2]))),
-            {"axis": d.choice((0, -1))},
-        )
-    ),
+    domain=_split_cases,
+)
+
+
+@composite(np.array_split, domain=_split_cases)
+def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> Any:
+    """Parts along an axis, as nearly equal as can be, or between indices."""
+    parts = _array_split(ary, indices_or_sections, axis)
+    return [
+        as_view(part, ary, _part, indices_or_sections, axis, index)
+        for index, part in enumerate(parts)
+    ]
+
+
+_part = Selection(
+    "array_split", lambda x, indices, axis, index: np.array_split(x, indices, axis)[index]
 )
 
 
@@ -207,7 +227,18 @@ def slices(x: Any) -> tuple[Any, ...]:
     return tuple(x)
 
 
-dispatch[iter] = slices  # for part in tensor; a, b, c = tensor
+def rows(x: Tensor) -> Iterator[Any]:
+    """``for part in x`` and ``a, b, c = x``: the parts along the first axis, one after the other.
+
+    They are one operation: each by itself would have a gradient of the size of the whole. That ends
+    with a write to `x`, as what was not handed out by then has changed.
+    """
+    data, parts = x._data, slices(x)
+    for index, part in enumerate(parts):
+        yield as_view(part, x, as_part, index) if x._data is data else x[index]
+
+
+dispatch[iter] = rows
 
 
 if hasattr(np, "unstack"):  # NumPy 2.1
@@ -217,4 +248,4 @@ if hasattr(np, "unstack"):  # NumPy 2.1
     )
     def unstack(x: Any, *, axis: int = 0) -> Any:
         """The slices along an axis."""
-        return slices(np.moveaxis(x, axis, 0))
+        return tuple(rows(np.moveaxis(x, axis, 0)))

@@ -12,7 +12,9 @@ import numpy as np
 
 from autodiff.domains import Call, Draw, cases
 from autodiff.primitive import composite, primitive
+from autodiff.rules.viewing import Selection, as_view
 from autodiff.shapes import normalize_axes
+from autodiff.tensor import Tensor
 
 # ---------------------------------------------------------------- matmul
 
@@ -319,7 +321,17 @@ def einsum(*operands: Any, out: Any = None, optimize: Any = False, **options: An
     """The sum of products over the axes that `subscripts` labels."""
     if not isinstance(operands[0], str):
         operands = _from_lists(operands)
-    return _einsum(*operands, optimize=optimize)
+    result = _einsum(*operands, optimize=optimize)
+    subscripts, x, *others = operands
+    if others or not isinstance(x, Tensor):
+        return result
+    (labels,), kept = _explicit(subscripts, [x.shape])
+    if set(labels) != set(kept):
+        return result  # something was summed
+    return as_view(result, x, _relabelled, subscripts)
+
+
+_relabelled = Selection("einsum", lambda x, subscripts: np.einsum(subscripts, x))
 
 
 def _from_lists(operands: tuple[Any, ...]) -> tuple[Any, ...]:

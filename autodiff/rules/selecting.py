@@ -15,9 +15,10 @@ from autodiff.domains import Call, Draw, cases, integers, nonzero
 from autodiff.errors import DtypeError
 from autodiff.primitive import composite, plain
 from autodiff.rules.indexing import truth
+from autodiff.rules.viewing import Selection, as_view
 from autodiff.runtime import constant_argument
 from autodiff.shapes import normalize_axes
-from autodiff.tensor import as_tensor
+from autodiff.tensor import Tensor, as_tensor
 
 
 def positions(shape: tuple[int, ...]) -> np.ndarray:
@@ -60,7 +61,11 @@ def take(
     if axis is None:
         return np.ravel(a)[_within(indices, np.size(a), mode)]
     (axis,) = normalize_axes(axis, np.ndim(a))
-    return as_tensor(a)[(slice(None),) * axis + (_within(indices, np.shape(a)[axis], mode),)]
+    indices = _within(indices, np.shape(a)[axis], mode)
+    if indices.ndim == 0:  # as an index, it would give a view
+        indices = indices[None]
+        return as_tensor(a)[(slice(None),) * axis + (indices,)].squeeze(axis)
+    return as_tensor(a)[(slice(None),) * axis + (indices,)]
 
 
 def _taken_along(d: Draw) -> Call:
@@ -238,9 +243,22 @@ def _windowed(d: Draw) -> Call:
 def sliding_window_view(
     x: Any, window_shape: Any, axis: Any = None, *, subok: bool = False, writeable: bool = False
 ) -> Any:
-    """Every window of a shape that moves over the array; the windows are copied."""
-    index = np.lib.stride_tricks.sliding_window_view(positions(x.shape), window_shape, axis)
-    return np.ravel(x)[index]
+    """Every window of a shape that moves over the array.
+
+    They overlap, so they cannot be written to, whatever `writeable` says; write to the array.
+    """
+    return as_view(_windows(x, window_shape, axis), x, _windows, window_shape, axis)
+
+
+def _windows_of(x: Any, window_shape: Any, axis: Any) -> Any:
+    if not isinstance(x, Tensor):
+        return np.lib.stride_tricks.sliding_window_view(x, window_shape, axis)
+    result: Any = np.ravel(x)[_windows_of(positions(x.shape), window_shape, axis)]
+    result.data.setflags(write=False)
+    return result
+
+
+_windows = Selection("sliding_window_view", _windows_of)
 
 
 def _without_zeros(d: Draw) -> Call:

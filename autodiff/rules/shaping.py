@@ -26,14 +26,17 @@ def _reshaped(d: Draw) -> Call:
 reshape = primitive(
     np.reshape,
     signature="x, shape, order='C', *, copy=None",
-    forward=lambda x, shape, order, copy: np.reshape(x, shape, order),
+    forward="np.asarray(x).reshape(shape, order=order) if copy is None"
+    " else np.reshape(x, shape, order, copy=copy)",  # NumPy 2.1
     x=lambda g, x_shape, order: np.reshape(g, x_shape, order),
+    view=True,
     domain=cases(_reshaped),
 )
 ravel = primitive(
     np.ravel,
     signature="x, order='C'",
     x=lambda g, x_shape, order: np.reshape(g, x_shape, order),
+    view=True,
     domain=cases(lambda d: ((d.array(),), {"order": d.choice("CF")})),
 )
 
@@ -54,19 +57,23 @@ def _transposed(d: Draw) -> Call:
 transpose = primitive(
     np.transpose,
     signature="x, axes=None",
+    forward="np.asarray(x).transpose(axes)",
     x=lambda g, axes: np.transpose(g, None if axes is None else _inverse(axes)),
+    view=True,
     domain=cases(_transposed),
 )
 swapaxes = primitive(
     np.swapaxes,
     signature="x, axis1, axis2",
     x=lambda g, axis1, axis2: np.swapaxes(g, axis1, axis2),
+    view=True,
     domain=cases(lambda d: (((x := d.array(min_dims=1)), d.axis(x.ndim), d.axis(x.ndim)), {})),
 )
 moveaxis = primitive(
     np.moveaxis,
     signature="x, source, destination",
     x=lambda g, source, destination: np.moveaxis(g, destination, source),
+    view=True,
     domain=cases(lambda d: (((x := d.array(min_dims=1)), d.axis(x.ndim), d.axis(x.ndim)), {})),
 )
 
@@ -83,12 +90,14 @@ expand_dims = primitive(
     np.expand_dims,
     signature="x, axis",
     x=lambda g, x_shape: np.reshape(g, x_shape),
+    view=True,
     domain=cases(lambda d: (((x := d.array()), d.axis(x.ndim + 1)), {})),
 )
 squeeze = primitive(
     np.squeeze,
     signature="x, axis=None",
     x=lambda g, x_shape: np.reshape(g, x_shape),
+    view=True,
     domain=cases(lambda d: ((d.array((*d.shape(max_dims=2), 1)),), {"axis": d.choice((None, -1))})),
 )
 
@@ -141,6 +150,7 @@ broadcast_to = primitive(
     np.broadcast_to,
     signature="x, shape, subok=False",
     x=lambda g: g,  # the walk sums what was spread out
+    view=True,
     domain=cases(_spread),
 )
 
@@ -153,7 +163,7 @@ def _broadcastable(d: Draw) -> Call:
 def broadcast_arrays(*args: Any, subok: bool = False) -> Any:
     """All arrays in their common shape."""
     shape = np.broadcast_shapes(*(np.shape(a) for a in args))
-    return tuple(np.broadcast_to(a, shape) for a in args)
+    return tuple(a if np.shape(a) == shape else np.broadcast_to(a, shape) for a in args)
 
 
 # ---------------------------------------------------------------- another order
@@ -165,7 +175,11 @@ def _flipped(d: Draw) -> Call:
 
 
 flip = primitive(
-    np.flip, signature="x, axis=None", x=lambda g, axis: np.flip(g, axis), domain=cases(_flipped)
+    np.flip,
+    signature="x, axis=None",
+    x=lambda g, axis: np.flip(g, axis),
+    view=True,
+    domain=cases(_flipped),
 )
 
 
@@ -190,7 +204,7 @@ def rot90(m: Any, k: int = 1, axes: Any = (0, 1)) -> Any:
         return np.flip(m, (first, second))
     if k == 1:
         return np.swapaxes(np.flip(m, second), first, second)
-    return np.flip(np.swapaxes(m, first, second), second) if k == 3 else np.copy(m)
+    return np.flip(np.swapaxes(m, first, second), second) if k == 3 else m[:]
 
 
 def _negated(shift: Any) -> Any:
@@ -258,7 +272,7 @@ def tile(A: Any, reps: Any) -> Any:
     spread = np.reshape(A, [n for side in shape for n in (1, side)])
     target = [n for rep, side in zip(reps, shape, strict=True) for n in (rep, side)]
     flat = tuple(rep * side for rep, side in zip(reps, shape, strict=True))
-    return np.reshape(np.broadcast_to(spread, target), flat)
+    return np.reshape(np.copy(np.broadcast_to(spread, target)), flat)
 
 
 # ---------------------------------------------------------------- copies and creation
@@ -320,4 +334,4 @@ def full_like(a: Any, fill_value: Any, dtype: Any = None, **options: Any) -> Any
     dtype = a.dtype if dtype is None else dtype
     shape = options.get("shape")
     filled = np.broadcast_to(fill_value, a.shape if shape is None else shape)
-    return as_tensor(filled).astype(dtype)
+    return np.copy(as_tensor(filled).astype(dtype))

@@ -176,7 +176,7 @@ def average(
         if np.any(total == 0):
             raise ZeroDivisionError("average: the weights add up to zero")
         mean = np.sum(a * weights, axis, keepdims=keepdims) / total
-    return (mean, np.broadcast_to(total, mean.shape)) if returned else mean
+    return (mean, np.copy(np.broadcast_to(total, mean.shape))) if returned else mean
 
 
 def _spread_weights(weights: Any, shape: tuple[int, ...], axis: Any) -> Any:
