@@ -19,6 +19,7 @@ __all__ = [
     "chain_inputs",
     "conv_arrays",
     "deep_inputs",
+    "matrix",
     "mlp_parameters",
 ]
 
@@ -37,6 +38,11 @@ def chain_inputs(size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     w = rng.uniform(0.8, 0.99, size=shape)
     b = rng.normal(scale=0.1, size=shape)
     return np.float32(x), np.float32(w), np.float32(b)
+
+
+def matrix() -> np.ndarray:
+    """A matrix of which views are taken, of shape (8, 8)."""
+    return np.random.default_rng(1).normal(size=(8, 8))
 
 
 def deep_inputs(length: int) -> tuple[float, float, float]:

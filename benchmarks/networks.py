@@ -18,6 +18,7 @@ __all__ = [
     "scalar_loss",
     "scalar_weights",
     "transformer_block",
+    "views",
 ]
 
 Neuron = tuple[list[Any], Any]  # weights, bias
@@ -48,6 +49,32 @@ def chain(
         return y
 
     return {"muladd": muladd, "tanh": tanhs, "relu": relus}[op]
+
+
+def views(how: str, count: int) -> Callable[[Any], Any]:
+    """A function of a matrix that takes so many views of it, one after the other."""
+
+    def sliced(x: Any) -> Any:
+        for _ in range(count):
+            y = x[1:3]
+        return y
+
+    def transposed(x: Any) -> Any:
+        for _ in range(count):
+            y = x.T
+        return y
+
+    def reshaped(x: Any) -> Any:
+        for _ in range(count):
+            y = x.reshape(-1)
+        return y
+
+    def iterated(x: Any) -> Any:
+        for _ in range(count // len(x)):
+            *_, y = x
+        return y
+
+    return {"slice": sliced, "transpose": transposed, "reshape": reshaped, "row": iterated}[how]
 
 
 def scalar_weights(make: Callable[[float], Any]) -> list[list[Neuron]]:

@@ -57,6 +57,12 @@ def ops() -> Iterator[Case]:
         )
 
 
+def views() -> Iterator[Case]:
+    """Views of a matrix 8 x 8 in the graph, forward alone; results are for one view."""
+    for how in ("slice", "transpose", "reshape", "row"):
+        yield Case("views", how, "views", (US, "torch"), {"how": how, "count": 96}, per=96)
+
+
 def scalars() -> Iterator[Case]:
     """micrograd's own network, every number a value of its own, forward and backward."""
     yield Case(
@@ -240,6 +246,7 @@ def imports() -> Iterator[Case]:
 
 SUITES: dict[str, Callable[[], Iterator[Case]]] = {
     "ops": ops,
+    "views": views,
     "scalars": scalars,
     "mlp": mlp,
     "optim": optim,

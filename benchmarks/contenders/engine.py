@@ -41,6 +41,12 @@ def chain(op: str, size: int, length: int) -> Callable[[], Any]:
     return step
 
 
+def views(how: str, count: int) -> Callable[[], Any]:
+    x = ad.tensor(data.matrix(), requires_grad=True) * 1
+    take = networks.views(how, count)
+    return lambda: take(x).data
+
+
 def scalar_network() -> Callable[[], Any]:
     layers = networks.scalar_weights(lambda value: ad.tensor(value, requires_grad=True))
     leaves = [p for layer in layers for weights, bias in layer for p in (*weights, bias)]

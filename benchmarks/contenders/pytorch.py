@@ -41,6 +41,12 @@ def chain(op: str, size: int, length: int, compiled: bool = False) -> Callable[[
     return step
 
 
+def views(how: str, count: int) -> Callable[[], Any]:
+    x = torch.tensor(data.matrix(), requires_grad=True) * 1
+    take = networks.views(how, count)
+    return lambda: take(x).detach().numpy()
+
+
 def scalar_network() -> Callable[[], Any]:
     layers = networks.scalar_weights(lambda value: torch.tensor(value, requires_grad=True))
     leaves = [p for layer in layers for weights, bias in layer for p in (*weights, bias)]
