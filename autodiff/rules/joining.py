@@ -177,10 +177,8 @@ _array_split = primitive(
 def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> Any:
     """Parts along an axis, as nearly equal as can be, or between indices."""
     parts = _array_split(ary, indices_or_sections, axis)
-    return [
-        as_view(part, ary, _part, indices_or_sections, axis, index)
-        for index, part in enumerate(parts)
-    ]
+    where = np.copy(indices_or_sections) if np.ndim(indices_or_sections) else indices_or_sections
+    return [as_view(part, ary, _part, where, axis, index) for index, part in enumerate(parts)]
 
 
 _part = Selection(
