@@ -94,6 +94,8 @@ class _Search:
     def __init__(self, *roots: Any) -> None:
         self.places: list[Place] = []
         self._store: list[Any] = []  # what is in them
+        self._names: set[str] = set()  # that code has which was found so far
+        self._methods: dict[str, list[Any]] = {}  # found in classes, but no code names them so far
         self._seen: dict[Any, Any] = {}  # holds on to the objects, so that numbers stay theirs
         self._waiting: list[Any] = list(roots)
         while self._waiting:
@@ -147,9 +149,17 @@ class _Search:
             self._waiting.extend(self._store[start:])
 
     def _class(self, kind: type) -> None:
+        """The attributes of a class that code names, or that Python calls by itself."""
         for base in kind.__mro__:
-            if not _is_foreign(base.__module__):
-                self._waiting.extend(vars(base).values())
+            if _is_foreign(base.__module__):
+                continue
+            for name, member in vars(base).items():
+                if name in _NOT_CALLED:
+                    continue
+                if name in self._names or name.startswith("__"):
+                    self._waiting.append(member)
+                else:
+                    self._methods.setdefault(name, []).append(member)
 
     def _function(self, function: FunctionType) -> None:
         self._waiting.extend(function.__closure__ or ())
@@ -161,22 +171,42 @@ class _Search:
         if function.__dict__:
             self._waiting.append(function.__dict__)
         names = _names(function.__code__)
+        for name in names:
+            if name not in self._names:
+                self._names.add(name)
+                self._waiting.extend(self._methods.pop(name, ()))
         self._namespace(function.__globals__, names)
 
     def _namespace(self, namespace: dict[str, Any], names: tuple[str, ...]) -> None:
         """What code finds in a namespace under these names, also in modules that are found."""
-        present = [name for name in names if name in namespace]
-        if present:
-            self.places.append(Items(self._store, namespace, present))
-        for name in present:
+        variables = []
+        for name in names:
+            if name not in namespace:
+                continue
             value = namespace[name]
-            if not isinstance(value, ModuleType):
-                self._waiting.append(value)
-            elif not _is_foreign(value.__name__) and (id(value), names) not in self._seen:
-                self._seen[id(value), names] = value  # type: ignore[index]
-                self._namespace(vars(value), names)
+            if isinstance(value, ModuleType):
+                if not _is_foreign(value.__name__) and (id(value), names) not in self._seen:
+                    self._seen[id(value), names] = value
+                    self._namespace(vars(value), names)
+                continue
+            self._waiting.append(value)
+            if isinstance(value, type):  # it may be called
+                self._waiting += [vars(base).get("__init__") for base in value.__mro__]
+            elif not isinstance(value, FunctionType):
+                variables.append(name)
+        if variables:
+            self.places.append(Items(self._store, namespace, variables))
 
 
+# What a class has that does not run when its objects are used, and data of Python's own.
+_NOT_CALLED = frozenset(
+    (
+        *("__init__", "__new__", "__init_subclass__", "__class_getitem__", "__repr__", "__str__"),
+        *("__reduce__", "__reduce_ex__", "__getstate__", "__setstate__", "__slots__", "__dict__"),
+        *("__weakref__", "__doc__", "__module__", "__annotations__", "__match_args__"),
+        *("__dataclass_fields__", "__dataclass_params__"),
+    )
+)
 # What the parts of methods, partials and properties are called.
 _PARTS = ("__self__", "__func__", "func", "args", "keywords", "fget", "fset")
 _KINDS: list[tuple[str, tuple[type, ...]]] = [

@@ -101,14 +101,16 @@ def walk(
     youngest_g: Any = None
     youngest_order = 0
     limit = max(floor, last_change())
+    watched = False
     if state is None:
         state = Walk(keep, floor)
-        observers = thread_state.observers if special else []
-        watched = _ever_watched or bool(observers)
-    else:
-        observers, watched = [], False
-    if observers and calm(observers):
-        return calmly(walk, root, seed, wanted=wanted, floor=floor, keep=keep, recorded=recorded)
+        watched = _ever_watched
+        if special and (observers := thread_state.observers):
+            if calm(observers):
+                return calmly(
+                    walk, root, seed, wanted=wanted, floor=floor, keep=keep, recorded=recorded
+                )
+            watched = True
     ndarray, float64, float64_dtype = np.ndarray, np.float64, FLOAT64
 
     if order <= limit:
