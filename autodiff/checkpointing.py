@@ -40,7 +40,9 @@ def checkpoint(function: F) -> F:
     tensors that the function captures.
 
     Raises (in the backward pass):
-        StaleValueError: the second run gives other values than the first.
+        StaleValueError: the second run gives other values than the first, or an array of more than
+            1,024 elements among the arguments, in the closure or the globals that the function
+            names was changed in between.
 
     >>> import autodiff as ad
     >>> @ad.checkpoint
@@ -62,7 +64,7 @@ def checkpoint(function: F) -> F:
             return outputs.rebuild(outputs.leaves)
         node = _Checkpoint(function, flatten((args, kwargs)), surroundings, outputs.leaves)
         leaves = [
-            leaf if old is None else make(leaf.data, Output(node, index, leaf.shape, leaf.dtype))
+            leaf if old is None else make(leaf._data, Output(node, index, leaf.shape, leaf.dtype))
             for index, (leaf, old) in enumerate(zip(outputs.leaves, tracked, strict=True))
         ]
         return outputs.rebuild(leaves)  # the graph inside, held by `tracked` alone, goes away
@@ -87,6 +89,11 @@ class _Checkpoint(Node):
         self.shape = None
         self.dtype = np.dtype(float)  # not used: there may be several values
         self.function = function
+        # A tensor may be bound to another value, as by `t += u`, until the second run.
+        arguments.leaves = [
+            leaf.as_subclass(type(leaf)) if isinstance(leaf, Tensor) else leaf
+            for leaf in arguments.leaves
+        ]
         self.arguments: Tree | None = arguments
         self.surroundings: Surroundings | None = surroundings
         self.samples = [_sample(output) for output in outputs]
@@ -99,7 +106,7 @@ class _Checkpoint(Node):
 
     def saved(self) -> Iterator[np.ndarray]:
         leaves = self.arguments.leaves if self.arguments is not None else []
-        values = (leaf.data if isinstance(leaf, Tensor) else leaf for leaf in leaves)
+        values = (leaf._data if isinstance(leaf, Tensor) else leaf for leaf in leaves)
         return (value for value in values if isinstance(value, np.ndarray))
 
     def pull(self, g: Parts, walk: Walk) -> Edge | None:
@@ -159,7 +166,7 @@ def _sample(output: Any) -> np.ndarray | None:
     """About fifty elements of a result, or all, by which it is recognised."""
     if not isinstance(output, Tensor):
         return None
-    values = np.asarray(output.data)
+    values = np.asarray(output._data)
     return np.array(values.flat[:: 1 + values.size // 50])
 
 

@@ -20,6 +20,8 @@ from typing import Any
 
 import numpy as np
 
+from autodiff.changes import SMALL, snapshot
+from autodiff.errors import StaleValueError
 from autodiff.places import Attributes, Content, Elements, Generator, Items, Place, generators
 from autodiff.tensor import Tensor
 
@@ -36,7 +38,9 @@ class Surroundings:
 
     def __init__(self, *roots: Any) -> None:
         self._places = _Search(*roots, *generators()[1]).places
+        self._arrays = list({id(array): array for array in _named_arrays(roots)}.values())
         self._changes: list[tuple[Place, Any]] = []
+        self._prints: list[tuple[np.ndarray, bytes]] = []  # of what is not put back
 
     @contextmanager
     def first_run(self) -> Iterator[None]:
@@ -48,13 +52,26 @@ class Surroundings:
             yield
         for place in self._places:
             before = place.changed()
+            if before is None and isinstance(place, Elements) and place.array.size <= SMALL:
+                before = place.before  # the user may change it until the second run
             if before is not None:
                 self._changes.append((place, before))
-        self._places = []
+        safe = {id(place.array) for place, _ in self._changes if isinstance(place, Elements)}
+        self._prints = [(a, snapshot(a)) for a in self._arrays if id(a) not in safe]
+        self._places, self._arrays = [], []
 
     @contextmanager
     def second_run(self) -> Iterator[None]:
-        """Within, all is as it was before the first run; then, as it is now."""
+        """Within, all is as it was before the first run; then, as it is now.
+
+        Raises StaleValueError if an array that is not put back has changed after the first run.
+        """
+        for array, before in self._prints:
+            if snapshot(array) != before:
+                raise StaleValueError(
+                    f"checkpoint: an array of shape {array.shape} that the second run needs was "
+                    "changed in place after the first; call backward() first, or change a copy"
+                )
         with _turns([place for place, _ in self._changes]):
             now: list[tuple[Place, Any]] = []
             try:
@@ -112,7 +129,7 @@ class _Search:
     def _tensor(self, tensor: Tensor) -> None:
         self.places.append(Attributes(self._store, tensor, ("_data", "_node")))
         if tensor.node is None:  # what a gradient flows to is not changed in place
-            self._waiting.append(tensor.data)
+            self._waiting.append(tensor._data)
 
     def _generator(self, generator: Any) -> None:
         self.places.append(Generator(generator))
@@ -196,6 +213,29 @@ class _Search:
                 variables.append(name)
         if variables:
             self.places.append(Items(self._store, namespace, variables))
+
+
+def _named_arrays(value: Any) -> Iterator[np.ndarray]:
+    """The arrays that a function is given, or names: in arguments, its closure and its globals."""
+    if isinstance(value, np.ndarray):
+        yield value
+    elif isinstance(value, Tensor):
+        yield from _named_arrays(value._data) if value.node is None else ()
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _named_arrays(item)
+    elif isinstance(value, dict):
+        yield from _named_arrays(list(value.values()))
+    elif isinstance(value, MethodType):
+        yield from _named_arrays(value.__func__)
+    elif isinstance(value, functools.partial):
+        yield from _named_arrays([value.func, value.args, value.keywords])
+    elif isinstance(value, FunctionType):
+        names = _names(value.__code__)
+        found = [value.__globals__.get(name) for name in names]
+        found += [cell.cell_contents for cell in value.__closure__ or () if cell != CellType()]
+        found += value.__defaults__ or ()
+        yield from (item for item in found if isinstance(item, np.ndarray))
 
 
 # What a class has that does not run when its objects are used, and data of Python's own.

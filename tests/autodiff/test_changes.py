@@ -405,3 +405,40 @@ def test_a_borrowed_array_has_to_be_given_back():
     x.data = array
     with pytest.raises(StaleValueError):
         loss.backward()
+
+
+# ---------------------------------------------------------------- the second run of a checkpoint
+
+array_of_the_module = np.ones(0)
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize(
+    "place", ["argument", "nested", "closure", "global", "default", "constant"]
+)
+def test_what_a_checkpoint_computes_with_may_change(place, size, monkeypatch):
+    """At k = 0, where the value does not tell that t has changed."""
+    t, k = np.ones(size), leaf(0.0)
+    monkeypatch.setitem(globals(), "array_of_the_module", t)
+    c = ad.as_tensor(t)
+    functions: dict[str, Any] = {
+        "argument": (lambda k, t: np.sum(k * t), (t,)),
+        "nested": (lambda k, ts: np.sum(k * ts[0]["t"]), ([{"t": t}],)),
+        "closure": (lambda k: np.sum(k * t), ()),
+        "global": (lambda k: np.sum(k * array_of_the_module), ()),
+        "default": (lambda k, t=t: np.sum(k * t), ()),
+        "constant": (lambda k, c: np.sum(k * c), (c,)),
+    }
+    function, arguments = functions[place]
+    loss = ad.checkpoint(function)(k, *arguments)
+    t += 1
+    right_or_stale(lambda: (loss.backward(), k.grad)[1], size)
+
+
+def test_a_tensor_may_be_bound_to_another_value_after_a_checkpoint():
+    x = leaf([1.0, 2.0])
+    y = x * 1
+    loss = ad.checkpoint(lambda y: np.sum(y * y))(y)
+    y += 5
+    loss.backward()
+    np.testing.assert_array_equal(x.grad, [2, 4])
