@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Callable, Iterator
+from types import MethodType
 from typing import Any, TypeVar
 
 import numpy as np
@@ -52,8 +54,19 @@ def checkpoint(function: F) -> F:
     np.float64(1.0)
     """
 
-    @functools.wraps(function)
-    def checkpointed(*args: Any, **kwargs: Any) -> Any:
+    return _Checkpointed(function)  # type: ignore[return-value]
+
+
+class _Checkpointed:
+    """A function or module that is computed again. A copy of it is one of a copy of that."""
+
+    __wrapped__: Callable[..., Any]
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        functools.update_wrapper(self, function)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        function = self.__wrapped__
         if not grad_enabled():
             return function(*args, **kwargs)
         surroundings = Surroundings(function, args, kwargs)
@@ -64,12 +77,23 @@ def checkpoint(function: F) -> F:
             return outputs.rebuild(outputs.leaves)
         node = _Checkpoint(function, flatten((args, kwargs)), surroundings, outputs.leaves)
         leaves = [
-            leaf if old is None else make(leaf._data, Output(node, index, leaf.shape, leaf.dtype))
+            leaf if old is None else make(leaf.data, Output(node, index, leaf.shape, leaf.dtype))
             for index, (leaf, old) in enumerate(zip(outputs.leaves, tracked, strict=True))
         ]
         return outputs.rebuild(leaves)  # the graph inside, held by `tracked` alone, goes away
 
-    return checkpointed  # type: ignore[return-value]
+    def __get__(self, instance: Any, kind: type) -> Any:
+        return self if instance is None else MethodType(self, instance)
+
+    def __reduce__(self) -> Any:
+        function = self.__wrapped__
+        found: Any = sys.modules.get(getattr(function, "__module__", None) or "")
+        name = getattr(function, "__qualname__", "")
+        for part in name.split("."):
+            found = getattr(found, part, None)
+        if found is self:
+            return name  # it stands in the place of the function: a decorator put it there
+        return checkpoint, (function,)
 
 
 class _Checkpoint(Node):

@@ -247,8 +247,8 @@ _NOT_CALLED = frozenset(
         *("__dataclass_fields__", "__dataclass_params__"),
     )
 )
-# What the parts of methods, partials and properties are called.
-_PARTS = ("__self__", "__func__", "func", "args", "keywords", "fget", "fset")
+# What the parts of methods, partials, properties and wrappers are called.
+_PARTS = ("__wrapped__", "__self__", "__func__", "func", "args", "keywords", "fget", "fset")
 _KINDS: list[tuple[str, tuple[type, ...]]] = [
     ("", (type(None), bool, int, float, complex, str, bytes, range, slice, ModuleType)),
     ("", (np.generic, np.ufunc, np.dtype)),
@@ -273,7 +273,7 @@ def _kind(kind: type) -> str:
     for method, classes in _KINDS:
         if issubclass(kind, classes):
             return method
-    return "" if _is_foreign(kind.__module__) else "_object"
+    return "_parts" if _is_foreign(kind.__module__) else "_object"
 
 
 def _is_foreign(module: str) -> bool:

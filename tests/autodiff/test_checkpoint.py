@@ -1,7 +1,10 @@
 """`ad.checkpoint`: the second run begins where the first did, and leaves no trace."""
 
+import copy
 import functools
 import gc
+import inspect
+import pickle
 import random
 import threading
 import weakref
@@ -512,6 +515,64 @@ def test_a_module_as_an_argument_of_a_transform():
         block = wrap(lambda model, x: np.sum(model(x) ** 2))
         gradient = ad.grad(block)(model, x)
         return [p.data for p in gradient.parameters()] + list(model.state_dict().values())
+
+    assert_same(run)
+
+
+# ---------------------------------------------------------------- as a part of other things
+
+
+class Repeating(nn.Module):
+    def __init__(self):
+        self.inner = layers()
+        self.block = ad.checkpoint(self.inner)
+
+    def forward(self, x):
+        return self.block(x)
+
+    @ad.checkpoint
+    def method(self, x):
+        """A docstring."""
+        return self.inner(x)
+
+
+@ad.checkpoint
+def decorated(x):
+    """A docstring."""
+    return x * 2
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda v: pickle.loads(pickle.dumps(v))])
+def test_a_copy_of_a_module_computes_its_own_parts_again(copied):
+    model = Repeating()
+    other = copied(model)
+    assert other.block.__wrapped__ is other.inner
+    for function in (other, other.method):
+        other.zero_grad()
+        np.sum(function(np.random.default_rng(1).normal(size=(8, 4))) ** 2).backward()
+        assert all(parameter.grad is not None for parameter in other.parameters())
+    assert all(parameter.grad is None for parameter in model.parameters())
+    assert copied(decorated) is decorated
+
+
+def test_decorated_functions_look_like_themselves():
+    assert decorated.__name__ == "decorated"
+    assert decorated.__doc__ == Repeating.method.__doc__ == "A docstring."
+    assert list(inspect.signature(decorated).parameters) == ["x"]
+
+
+def test_what_a_cached_function_draws_is_found():
+    """It is a wrapper in C, and not a function."""
+
+    def run(wrap):
+        @functools.lru_cache
+        def draw(rng):
+            return rng
+
+        rng, x = fresh(), x0()
+        y = wrap(lambda z: noisy(z, draw(rng)))(x)
+        y.sum().backward()
+        return y.data, x.grad, rng.random(3)
 
     assert_same(run)
 
