@@ -5,7 +5,7 @@ the user can write to is made safe when a node keeps it:
 
 * an array of up to `SMALL` elements is copied, so that the gradient is right whatever happens;
 * of a larger one a fingerprint is taken, and compared before a rule uses the array. It consists
-  of about 256 elements, evenly spaced in memory, the first and the last among them. A change that
+  of about 128 elements, evenly spaced in memory, the first and the last among them. A change that
   misses all of these is not seen; ``ad.debug()`` sees every one.
 
 The user can write to plain arrays, and to the memory of a Tensor once somebody has been given it:
@@ -108,7 +108,7 @@ def guarded_items(
 
 
 def fingerprint(array: np.ndarray) -> bytes:
-    """About 256 elements of a large array, the first and the last among them.
+    """About 128 elements of a large array, the first and the last among them.
 
     They are evenly spaced in memory, at a distance that has no common factor with the last side,
     so that they are spread over rows and columns.
@@ -125,7 +125,7 @@ def fingerprint(array: np.ndarray) -> bytes:
 
 @lru_cache(maxsize=1024)
 def _distance(size: int, side: int) -> int:
-    distance = max(size // 256, 8) | 1
+    distance = max(size // 128, 8) | 1
     while math.gcd(distance, side) > 1:
         distance -= 2
     return distance

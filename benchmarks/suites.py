@@ -55,6 +55,16 @@ def ops() -> Iterator[Case]:
             per=many,
             smoke={"size": 1_000},
         )
+    for size, length in ((10, few), (1_024, few), (100_000, many)):
+        yield Case(
+            "ops",
+            f"muladd with plain arrays, {size:,} elements",
+            "chain",
+            (US,),  # compare it with an older version: what is kept of plain arrays is made safe
+            {"op": "muladd", "size": size, "length": length, "plain": True},
+            per=length,
+            smoke={"size": 10},
+        )
 
 
 def views() -> Iterator[Case]:

@@ -26,9 +26,10 @@ def forget(leaves: Iterable[ad.Tensor]) -> None:
         leaf.grad = None
 
 
-def chain(op: str, size: int, length: int) -> Callable[[], Any]:
-    leaves = leaves_from(v if size else float(v) for v in data.chain_inputs(size))
-    x, w, b = leaves
+def chain(op: str, size: int, length: int, plain: bool = False) -> Callable[[], Any]:
+    given = [v if size else float(v) for v in data.chain_inputs(size)]
+    leaves = leaves_from(given[:1] if plain else given)
+    x, w, b = [*leaves, *given[len(leaves) :]]
     forward = networks.chain(op, length, np.tanh, relu)
     used = leaves if op == "muladd" else leaves[:1]
 
