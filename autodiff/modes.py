@@ -61,10 +61,10 @@ class _ThreadState(threading.local):
     @property
     def grad_enabled(self) -> bool:
         """Whether operations are recorded: what the innermost mode says."""
-        for entry in reversed(self.modes):
-            if entry.exit() is not None:
-                return entry.value
-        return True
+        modes = self.modes
+        if modes and modes[-1].exit() is not None:
+            return modes[-1].value
+        return next((entry.value for entry in reversed(modes) if entry.exit() is not None), True)
 
     @property
     def observers(self) -> list[Observer]:

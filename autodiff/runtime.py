@@ -47,8 +47,12 @@ def observe(primitive: Primitive, args: tuple[Any, ...], kwargs: dict[str, Any])
     given = (*args, *kwargs.values())
     if not enabled:
         for item in result if isinstance(result, list | tuple) else (result,):
-            if item.__class__ in TENSORS and not any(item is target for target in given):
-                item._node = None
+            if item.__class__ in TENSORS:
+                for target in given:
+                    if item is target:  # it was written to
+                        break
+                else:
+                    item._node = None
     for observer in observers:
         observer.recorded(primitive, given, result, seconds)
     if enabled and not observers:  # what is open is another thread's, or has ended
