@@ -189,6 +189,7 @@ shown: dict[int, weakref.ref[np.ndarray]] = {}
 # Arrays that were handed out: what they were at that moment, if older nodes may have kept that,
 # and the number that the next node had.
 _handed: dict[int, weakref.ref[np.ndarray]] = {}
+_viewed: set[int] = set()  # what the user may know a part of
 _snapshots: dict[int, tuple[weakref.ref[np.ndarray], int, bytes]] = {}
 
 
@@ -198,7 +199,23 @@ def share(array: Any) -> None:
         owner = _owner(array)
         key = id(owner)
         if key not in shown:
-            shown[key] = weakref.ref(owner, lambda _: shown.pop(key, None))
+            shown[key] = weakref.ref(owner, lambda _: _hide(key))
+        if owner is not array:
+            _viewed.add(key)
+
+
+def _hide(key: int) -> None:
+    shown.pop(key, None)
+    _viewed.discard(key)
+    _handed.pop(key, None)
+    _snapshots.pop(key, None)
+
+
+def _is_held_once(key: int) -> bool:
+    """Whether nothing but a single Tensor can hold the memory."""
+    reference = shown.get(key)
+    owner = None if reference is None else reference()
+    return owner is not None and key not in _viewed and getrefcount(owner) <= _once
 
 
 def hand_out(array: np.ndarray) -> None:
@@ -224,9 +241,7 @@ def unshared(slot: str, value: Any, prints: Prints | None) -> tuple[Any, Prints 
     if key not in shown:
         return value, prints
     if value.base is None and getrefcount(value) <= _alone:
-        del shown[key]  # what the user was given is gone, as after `t.data[i] = v`
-        _handed.pop(key, None)
-        _snapshots.pop(key, None)
+        _hide(key)  # what the user was given is gone, as after `t.data[i] = v`
         return value, prints
     return guarded(slot, value, prints)
 
@@ -260,8 +275,20 @@ def _count_alone() -> int:
     return _alone
 
 
-_alone = 0
+def _count_once() -> int:
+    """The same, as `_is_held_once` sees them."""
+    global _once
+    holder = _Holder()
+    holder._data = np.empty(0)  # type: ignore[attr-defined]
+    share(holder._data)  # type: ignore[attr-defined]
+    while not _is_held_once(id(holder._data)):  # type: ignore[attr-defined]
+        _once += 1
+    return _once
+
+
+_alone = _once = 0
 _alone = _count_alone()
+_once = _count_once()
 
 
 # ---------------------------------------------------------------- versions
@@ -269,6 +296,7 @@ _alone = _count_alone()
 # Arrays that were written to, by their id, and the number that the next node had at that time.
 _changed: dict[int, tuple[weakref.ref[np.ndarray], int]] = {}
 _last_change = 0
+_looked_at = 0  # how much memory was known to the user when that was looked at last
 
 
 def mark_changed(array: np.ndarray) -> None:
@@ -290,6 +318,12 @@ def _note_change(array: np.ndarray, order: int) -> None:
 
 def last_change() -> int:
     """Nodes with a greater number have kept nothing that was changed after they kept it."""
+    global _looked_at
+    if len(shown) > _looked_at:
+        for key in tuple(shown):
+            if _is_held_once(key):
+                _hide(key)
+    _looked_at = len(shown)
     for key, (reference, order, before) in tuple(_snapshots.items()):
         array = reference()
         if array is not None and snapshot(array) != before:

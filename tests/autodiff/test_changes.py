@@ -391,6 +391,16 @@ def test_small_arrays_are_the_same_box_in_a_trace_although_they_are_copied():
     assert len([v for v in trace.inputs if np.array_equal(v.data, t)]) == 1
 
 
+def test_a_view_that_is_held_counts_when_its_base_is_not():
+    view = np.arange(5.0)[1:]
+    x = ad.as_tensor(view)
+    x.requires_grad = True
+    np.sum(ad.tensor(1.0, requires_grad=True) * 2).backward()  # looks at what is still held
+    loss = np.sum(x * x)
+    view += 1
+    right_or_stale(lambda: (loss.backward(), x.grad)[1], 2 * np.arange(1.0, 5))
+
+
 def test_nothing_is_copied_of_what_only_the_engine_has_seen():
     x, c = leaf(np.ones(5)), ad.tensor(np.ones(5))
     y = x * c
