@@ -73,12 +73,13 @@ class _Checkpointed:
         if not grad_enabled():
             return function(*args, **kwargs)
         surroundings = Surroundings(function, args, kwargs)
+        arguments = _Arguments(flatten((args, kwargs)))
         with surroundings.first_run():
             outputs = flatten(function(*args, **kwargs))
         tracked = [leaf.node if isinstance(leaf, Tensor) else None for leaf in outputs.leaves]
         if all(node is None for node in tracked):
             return outputs.rebuild(outputs.leaves)
-        node = _Checkpoint(function, flatten((args, kwargs)), surroundings, outputs.leaves)
+        node = _Checkpoint(function, arguments, surroundings, outputs.leaves)
         leaves = [
             leaf if old is None else make(leaf.data, Output(node, index, leaf.shape, leaf.dtype))
             for index, (leaf, old) in enumerate(zip(outputs.leaves, tracked, strict=True))
@@ -99,6 +100,47 @@ class _Checkpointed:
         return checkpoint, (function,)
 
 
+class _Arguments:
+    """The arguments of a call as they were before it; the function may write to them.
+
+    leaves: the values, each tensor as one of its own.
+    views: of a tensor that is a view of another argument, by position: the position of that one,
+        and the steps that lead from there to the view.
+    """
+
+    def __init__(self, tree: Tree) -> None:
+        self.tree = tree
+        self.leaves = [
+            leaf.as_subclass(type(leaf)) if isinstance(leaf, Tensor) else leaf
+            for leaf in tree.leaves
+        ]
+        places = {id(leaf): place for place, leaf in enumerate(tree.leaves)}
+        self.views: dict[int, tuple[int, list[Any]]] = {}
+        for place, leaf in enumerate(tree.leaves):
+            steps: list[Any] = []
+            while isinstance(leaf, Tensor) and leaf._from is not None:
+                leaf, *step = leaf._from
+                steps.insert(0, step)
+                if id(leaf) in places:
+                    self.views[place] = places[id(leaf)], steps
+                    break
+
+    def fresh(self) -> list[Any]:
+        """The values as inputs of another run, which may write to them as well."""
+        values = [make_input(v) if _in_graph(v) else v for v in self.leaves]
+        for place in sorted(self.views, key=lambda place: len(self.views[place][1])):
+            base, steps = self.views[place]
+            value = values[base]
+            for primitive, *args in steps:
+                value = primitive(value, *args)
+            values[place] = value
+        return values
+
+
+def _in_graph(value: Any) -> bool:
+    return isinstance(value, Tensor) and value.node is not None
+
+
 class _Checkpoint(Node):
     """A call to be repeated: its cotangents are those of a second run."""
 
@@ -108,7 +150,7 @@ class _Checkpoint(Node):
     def __init__(
         self,
         function: Callable[..., Any],
-        arguments: Tree,
+        arguments: _Arguments,
         surroundings: Surroundings,
         outputs: list[Any],
     ) -> None:
@@ -116,12 +158,7 @@ class _Checkpoint(Node):
         self.shape = None
         self.dtype = np.dtype(float)  # not used: there may be several values
         self.function = function
-        # A tensor may be bound to another value, as by `t += u`, until the second run.
-        arguments.leaves = [
-            leaf.as_subclass(type(leaf)) if isinstance(leaf, Tensor) else leaf
-            for leaf in arguments.leaves
-        ]
-        self.arguments: Tree | None = arguments
+        self.arguments: _Arguments | None = arguments
         self.surroundings: Surroundings | None = surroundings
         self.samples = [_sample(output) for output in outputs]
 
@@ -150,20 +187,17 @@ class _Checkpoint(Node):
         arguments, surroundings = self.arguments, self.surroundings
         assert arguments is not None
         assert surroundings is not None
-        leaves = [
-            make_input(leaf) if isinstance(leaf, Tensor) and leaf.node is not None else leaf
-            for leaf in arguments.leaves
-        ]
-        # The node of each input of this run, and that of the argument which it stands for.
-        inputs = {
-            new.node: old.node
-            for new, old in zip(leaves, arguments.leaves, strict=True)
-            if isinstance(new, Tensor)
-        }
-        floor = next_order()  # what is older than this run, and its inputs, end the walk
         with enable_grad():
+            leaves = arguments.fresh()
+            # The node of each input of this run, and that of the argument which it stands for.
+            inputs = {
+                new.node: old.node
+                for place, (new, old) in enumerate(zip(leaves, arguments.leaves, strict=True))
+                if isinstance(new, Tensor) and place not in arguments.views
+            }
+            floor = max((node.order for node in inputs if node is not None), default=next_order())
             with surroundings.second_run():
-                args, kwargs = arguments.rebuild(leaves)
+                args, kwargs = arguments.tree.rebuild(leaves)
                 outputs = flatten(self.function(*args, **kwargs)).leaves
             self._compare(outputs)
             edges: list[tuple[Node | None, Any]] = []

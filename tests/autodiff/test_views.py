@@ -300,3 +300,42 @@ def test_writing_to_a_long_chain_of_views_is_no_recursion():
     view *= 2
     np.sum(base).backward()
     assert x.grad.sum() == 2500 + 2 * 500
+
+
+# ---------------------------------------------------------------- a call that runs again
+
+
+def written(a, row):
+    row += 1
+    a[0] *= 2
+    a[1][0] = np.sin(row[1])
+    return np.sum(a * a)
+
+
+@pytest.mark.parametrize("views", [lambda a: a[0], lambda a: a.T[:, 0], lambda a: a[0][...]])
+def test_a_checkpoint_whose_arguments_are_views_of_each_other_runs_again_as_it_did(views):
+    def called(function, x):
+        a = np.copy(x) * 1
+        return function(a, views(a)) + np.sum(3 * a[1])
+
+    x = np.arange(1.0, 7.0).reshape(2, 3)
+    expected = ad.grad(lambda x: called(written, x))(x)
+    again = ad.grad(lambda x: called(ad.checkpoint(written), x))(x)
+    np.testing.assert_allclose(again, expected, rtol=1e-12)
+    check_grads(lambda x: called(ad.checkpoint(written), x), x)
+
+
+def test_a_checkpoint_may_write_to_what_it_captures():
+    def called(wrap, x):
+        a = np.copy(x)
+
+        def inner(y):
+            a[0] = y * 2
+            return np.sum(a * a)
+
+        return wrap(inner)(x[0] * 1) + np.sum(a)
+
+    x = np.arange(1.0, 7.0).reshape(2, 3)
+    expected = ad.grad(lambda x: called(lambda f: f, x))(x)
+    again = ad.grad(lambda x: called(ad.checkpoint, x))(x)
+    np.testing.assert_allclose(again, expected, rtol=1e-12)
