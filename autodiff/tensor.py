@@ -257,7 +257,7 @@ class Tensor(Writable, Protocols, ArrayMethods):
         """
         result: Any = object.__new__(kind)
         result._data, result._node = self._data, self._node
-        if isinstance(result, View):
+        if issubclass(kind, View):
             result._from = None
         if self._node is None:
             result._name = self.name
