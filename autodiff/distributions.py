@@ -47,6 +47,13 @@ __all__ = [
 LOG_TWO_PI = math.log(2 * math.pi)
 
 
+def _log1p_square(z: Any) -> Any:
+    """``log(1 + z**2)``, also of a `z` whose square overflows."""
+    near = np.abs(z) < 1
+    small = np.log1p(np.square(np.where(near, z, 0)))
+    return np.where(near, small, 2 * np.log(np.hypot(1, np.where(near, 1, z))))
+
+
 def _whole(k: Any) -> Any:
     """Whether `k` is a whole number."""
     return k == np.floor(k)
@@ -69,22 +76,26 @@ def laplace_logpdf(x: Any, loc: Any = 0.0, scale: Any = 1.0) -> Any:
 def cauchy_logpdf(x: Any, loc: Any = 0.0, scale: Any = 1.0) -> Any:
     """Cauchy's distribution, which is Student's t with one degree of freedom."""
     z = (x - loc) / scale
-    return -np.log1p(z * z) - np.log(scale) - math.log(math.pi)
+    return -_log1p_square(z) - np.log(scale) - math.log(math.pi)
 
 
 def student_t_logpdf(x: Any, df: Any, loc: Any = 0.0, scale: Any = 1.0) -> Any:
     """Student's t with `df` degrees of freedom. Needs SciPy."""
-    from scipy.special import gammaln
+    from scipy.special import betaln
 
     z = (x - loc) / scale
-    norm = gammaln((df + 1) / 2) - gammaln(df / 2) - 0.5 * np.log(math.pi * df)
-    return norm - np.log(scale) - (df + 1) / 2 * np.log1p(z * z / df)
+    norm = -betaln(df / 2, 0.5) - 0.5 * np.log(df)  # gamma functions of large numbers would cancel
+    return norm - np.log(scale) - (df + 1) / 2 * _log1p_square(z / np.sqrt(df))
 
 
 def logistic_logpdf(x: Any, loc: Any = 0.0, scale: Any = 1.0) -> Any:
     """The distribution whose distribution function is the logistic function."""
     z = (x - loc) / scale
-    return -softplus(z) - softplus(-z) - np.log(scale)
+    # Its slope is -tanh(z / 2), which softplus(z) + softplus(-z) would lose near 0.
+    near = np.abs(z) < 1
+    inner = np.log1p(-np.square(np.tanh(np.where(near, z, 0) / 2))) - 2 * math.log(2)
+    size = np.abs(np.where(near, 1, z))
+    return np.where(near, inner, -size - 2 * softplus(-size)) - np.log(scale)
 
 
 # ---------------------------------------------------------------- on a part of it
@@ -154,11 +165,11 @@ def poisson_logpmf(k: Any, mu: Any) -> Any:
 
 def binomial_logpmf(k: Any, n: Any, p: Any) -> Any:
     """The number of successes in `n` trials, each with probability `p`. Needs SciPy."""
-    from scipy.special import gammaln, xlog1py, xlogy
+    from scipy.special import betaln, xlog1py, xlogy
 
     inside = (k >= 0) & (k <= n) & _whole(k)
     k = np.where(inside, k, 0)
-    ways = gammaln(n + 1.0) - gammaln(k + 1.0) - gammaln(n - k + 1.0)
+    ways = -betaln(n - k + 1.0, k + 1.0) - np.log(n + 1.0)
     return np.where(inside, ways + xlogy(k, p) + xlog1py(n - k, -p), -np.inf)
 
 

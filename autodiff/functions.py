@@ -2,6 +2,7 @@
 
 from autodiff.rules.activations import elu, gelu, leaky_relu, normal_cdf
 from autodiff.rules.affine import affine
+from autodiff.rules.binary import binary_cross_entropy, logistic_loss
 from autodiff.rules.convolution import convolve, convolve_transpose
 from autodiff.rules.embedding import embed
 from autodiff.rules.network import relu, sigmoid, softplus, softsign
@@ -19,6 +20,7 @@ __all__ = [
     "adaptive_max_pool",
     "affine",
     "avg_pool",
+    "binary_cross_entropy",
     "convolve",
     "convolve_transpose",
     "cross_entropy",
@@ -27,6 +29,7 @@ __all__ = [
     "gelu",
     "leaky_relu",
     "log_softmax",
+    "logistic_loss",
     "logsumexp",
     "max_pool",
     "normal_cdf",

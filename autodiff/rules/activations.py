@@ -10,6 +10,7 @@ import numpy as np
 
 from autodiff.domains import cases, nonzero, real
 from autodiff.primitive import primitive
+from autodiff.rules.network import sigmoid
 
 __all__ = ["elu", "gelu", "leaky_relu", "normal_cdf"]
 
@@ -29,7 +30,9 @@ def leaky_relu(x: Any, slope: Any = 0.01) -> Any:
 
 
 @primitive(
-    x=lambda g, y, alpha: g * (np.minimum(y, 0) + (alpha + (1 - alpha) * (y > 0).astype(g.dtype))),
+    x=lambda g, x, alpha: (
+        g * (alpha * np.exp(np.minimum(x, 0)) + (1 - alpha) * (x > 0).astype(g.dtype))
+    ),
     domain=nonzero,
 )
 def elu(x: Any, alpha: float = 1.0) -> Any:
@@ -52,18 +55,24 @@ _SHORT = (
     7.97884942e-1, 3.63330845e-2, -3.25946996e-5, -5.5306338e-5,
     3.96477748e-6, -1.32266658e-7, 1.75628893e-9,
 )  # fmt: skip
-_SHORT_LIMIT = 5.6  # beyond, normal_cdf is 0 or 1 in float32 when added to 1
+_SHORT_LIMIT = 5.6  # beyond, normal_cdf is 1 in float32
+_TAIL = -3  # below, it is a small number, of which 3e-8 would be a large part
+_FAR = 60  # everything here is constant beyond, and the squares of larger numbers may overflow
+_clip: Any = np._core.umath.clip  # type: ignore[attr-defined]  # np.clip without its preparations
 
 
 @primitive(
-    x=lambda g, x: g * (np.exp(np.square(x) * -0.5) * (1 / math.sqrt(2 * math.pi))),
+    x=lambda g, x: (
+        g * (np.exp(np.square(_clip(x, -_FAR, _FAR)) * -0.5) * (1 / math.sqrt(2 * math.pi)))
+    ),
     domain=real,
     points=[0.0],
 )
 def normal_cdf(x: Any) -> Any:
     """The probability that a standard normal variable is below `x`: ``(1 + erf(x / sqrt 2)) / 2``.
 
-    Precise to 2e-15 in float64, and far out to 1e-13 of its value; to 1e-7 in float32 and below.
+    Precise to 2e-15 in float64, and far out to 1e-13 of its value; in float32 and below to 1e-7,
+    and to 1e-4 of its value.
 
     >>> normal_cdf(np.array([-1.0, 0.0, 1.0])).round(4)
     array([0.1587, 0.5   , 0.8413])
@@ -71,7 +80,7 @@ def normal_cdf(x: Any) -> Any:
     x = np.asarray(x)
     if x.dtype in (np.float32, np.float16):
         return _short_cdf(x.astype(np.float32)).astype(x.dtype)
-    x = x.astype(np.float64, copy=False)
+    x = _clip(x, -_FAR, _FAR, dtype=np.float64)
     z = np.abs(x) * math.sqrt(0.5)
     tail = _horner(1 - 4 / (z + 2), _erfcx_coefficients()) / (1 + 2 * z)
     tail *= np.exp(np.multiply(z, -z)) * 0.5  # the probability beyond |x|
@@ -79,12 +88,16 @@ def normal_cdf(x: Any) -> Any:
 
 
 def _short_cdf(x: Any) -> Any:
-    x = np.clip(x, -_SHORT_LIMIT, _SHORT_LIMIT)
-    y = _horner(np.square(x), _SHORT)
-    y *= x
+    near = _clip(x, -_SHORT_LIMIT, _SHORT_LIMIT)
+    y = _horner(np.square(near), _SHORT)
+    y *= near
     y = np.tanh(y)
     y *= 0.5
     y += 0.5
+    if not np.min(near, initial=0) >= _TAIL:  # a NaN may hide it
+        low = x < _TAIL
+        y = np.asarray(y)
+        y[low] = normal_cdf(x[low].astype(np.float64))
     return y
 
 
@@ -143,6 +156,7 @@ def gelu(x: Any, approximate: bool = False) -> Any:
 def _gated_rule(g: Any, y: Any, x: Any, approximate: bool) -> Any:
     value_g, gate_g = g
     _, gate = y
+    x = _clip(x, -_FAR, _FAR)
     slope = x * x  # becomes that of the gate
     if approximate:
         slope *= 6 * _STEEP * _CUBIC
@@ -173,15 +187,13 @@ def _gated_rule(g: Any, y: Any, x: Any, approximate: bool) -> Any:
 def gated(x: Any, approximate: bool) -> Any:
     """The values of `gelu`, and what `x` is multiplied by."""
     x = np.asarray(x)
-    if not approximate:
-        gate = normal_cdf(x)
-        return x * gate, gate
-    gate = np.empty(x.shape, np.result_type(x, np.float16))
-    np.multiply(x, x, out=gate)
-    gate *= _STEEP * _CUBIC
-    gate += _STEEP
-    gate *= x
-    np.tanh(gate, out=gate)
-    gate *= 0.5
-    gate += 0.5
-    return x * gate, gate
+    near = _clip(x, -_FAR, _FAR, dtype=np.result_type(x, np.float16))
+    if approximate:  # (1 + tanh(u)) / 2 is sigmoid(2 u)
+        gate = near * near
+        gate *= 2 * _STEEP * _CUBIC
+        gate += 2 * _STEEP
+        gate *= near
+        gate = sigmoid(gate)
+    else:
+        gate = normal_cdf(near)
+    return np.maximum(x, near) * gate, gate  # so that it is 0 at -inf

@@ -14,7 +14,8 @@ import numpy as np
 
 from autodiff.domains import Draw, above, between, cases, integers, nonzero, real
 from autodiff.domains import positive as positive_numbers
-from autodiff.primitive import Bend, composite, primitive
+from autodiff.primitive import Bend, composite, plain, primitive
+from autodiff.rules.network import sigmoid
 from autodiff.rules.numbers import ONE
 
 LN2 = math.log(2)
@@ -34,6 +35,12 @@ def zero(g: Any) -> Any:
 def over(a: Any, b: Any) -> Any:
     """``a / b``, and 0 where `b` is 0."""
     return np.where(b == 0, 0, a) / np.where(b == 0, 1, b)
+
+
+def has_squares(x: Any) -> bool:
+    """Whether ``1 + x * x`` of real numbers does not overflow."""
+    x = np.abs(plain(x))
+    return bool(np.max(x, initial=0) < math.sqrt(np.finfo(x.dtype).max) / 2)
 
 
 # ---------------------------------------------------------------- arithmetic
@@ -100,7 +107,13 @@ def _power_base(g: Any, a: Any, b: Any) -> Any:
         return g if b == 1 else g * (b * a ** (b - 1))
     # a**(b - 1) does not exist for a = b = 0, where the slope is 0 like everywhere on b = 0.
     flat = (a == 0) & (b == 0)
-    return g * (b * np.where(flat, 1, a) ** np.where(flat, 1, b - 1))
+    slope = b * np.where(flat, 1, a) ** np.where(flat, 1, b - 1)
+    # b - 1 may be rounded to b, which has another parity; 1 / a may overflow, and b / a not.
+    lost = (b - 1 == b) | (np.abs(a) < np.finfo(g.dtype).tiny) & (a != 0)
+    if np.any(lost):
+        steep = np.where(lost, a, 1)
+        slope = np.where(lost, b * steep**b / steep, slope)
+    return g * slope
 
 
 def _power_exponent(g: Any, y: Any, a: Any) -> Any:
@@ -148,30 +161,43 @@ def float_power(a: Any, b: Any) -> Any:
 
 exp = primitive(np.exp, x="g * y", singular=True, domain=real)
 exp2 = primitive(np.exp2, x=lambda g, y: g * (y * LN2), singular=True, domain=real)
-expm1 = primitive(np.expm1, x=lambda g, y: g * (y + 1), singular=True, domain=real, points=[0.0])
+# Not y + 1, which is 0 from x = -37 on.
+expm1 = primitive(
+    np.expm1, x=lambda g, x: g * np.exp(x), singular=True, domain=real, points=[0.0, -40.0]
+)
 log = primitive(np.log, x="g / x", singular=True, domain=positive_numbers)
-log2 = primitive(np.log2, x=lambda g, x: g / (x * LN2), singular=True, domain=positive_numbers)
-log10 = primitive(np.log10, x=lambda g, x: g / (x * LN10), singular=True, domain=positive_numbers)
+# x * LN10 would overflow, and lose digits of the smallest numbers.
+log2 = primitive(np.log2, x=lambda g, x: g * (1 / LN2) / x, singular=True, domain=positive_numbers)
+log10 = primitive(
+    np.log10, x=lambda g, x: g * (1 / LN10) / x, singular=True, domain=positive_numbers
+)
 log1p = primitive(
     np.log1p, x=lambda g, x: g / (1 + x), singular=True, domain=above(-1), points=[0.0]
 )
 
 
-def _finite(y: Any) -> Any:
-    """`y`, but 0 for -inf, where both arguments are -inf, too: then both slopes are 0."""
-    return np.where(y == -np.inf, 0, y)
+def _shares(g: Any, y: Any, a: Any, b: Any, base: float) -> Any:
+    """How `a` takes part in ``log(base**a + base**b)``; the shares of both add up to 1.
+
+    From the difference of the arguments: the result's rounding error would tell in ``exp(a - y)``.
+    Equal arguments share, infinite ones too; but both slopes are 0 where both are -inf.
+    """
+    if np.any(np.isinf(y)):
+        g, a, b = np.where(y == -np.inf, 0, g), *(np.where(a == b, 0, v) for v in (a, b))
+    apart = a - b
+    return g * sigmoid(apart if base == math.e else apart * LN2)
 
 
 logaddexp = primitive(
     np.logaddexp,
-    a=lambda g, y, a: g * np.exp(a - _finite(y)),
-    b=lambda g, y, b: g * np.exp(b - _finite(y)),
+    a=lambda g, y, a, b: _shares(g, y, a, b, math.e),
+    b=lambda g, y, a, b: _shares(g, y, b, a, math.e),
     domain=real,
 )
 logaddexp2 = primitive(
     np.logaddexp2,
-    a=lambda g, y, a: g * np.exp2(a - _finite(y)),
-    b=lambda g, y, b: g * np.exp2(b - _finite(y)),
+    a=lambda g, y, a, b: _shares(g, y, a, b, 2),
+    b=lambda g, y, a, b: _shares(g, y, b, a, 2),
     domain=real,
 )
 
@@ -184,15 +210,18 @@ tan = primitive(
 )
 
 
-# On a branch cut the sign of a zero tells the side, and 1 - x * x would lose it.
+# On a branch cut the sign of a zero tells the side, and 1 - x * x would lose it. For real numbers
+# (1 - x) (1 + x) keeps the digits near 1, and hypot(1, x), which takes long, those of large ones.
 
 
 def _cos_of_arcsin(x: Any) -> Any:
-    return np.cos(np.arcsin(x)) if np.iscomplexobj(x) else np.sqrt(1 - x * x)
+    return np.cos(np.arcsin(x)) if np.iscomplexobj(x) else np.sqrt((1 - x) * (1 + x))
 
 
 def _cosh_of_arcsinh(x: Any) -> Any:
-    return np.cosh(np.arcsinh(x)) if np.iscomplexobj(x) else np.sqrt(1 + x * x)
+    if np.iscomplexobj(x):
+        return np.cosh(np.arcsinh(x))
+    return np.sqrt(1 + x * x) if has_squares(x) else np.hypot(1, x)
 
 
 def _sinh_of_arccosh(x: Any) -> Any:
@@ -205,11 +234,26 @@ arcsin = primitive(
 arccos = primitive(
     np.arccos, x=lambda g, x: -g / _cos_of_arcsin(x), singular=True, domain=between(-0.95, 0.95)
 )
-arctan = primitive(np.arctan, x=lambda g, x: g / (1 + x * x), domain=real, points=[0.0])
+
+
+def _arctan_rule(g: Any, x: Any) -> Any:
+    if np.iscomplexobj(x) or has_squares(x):
+        return g / (1 + x * x)
+    length = np.hypot(1, x)
+    return g / length / length
+
+
+def _turn(g: Any, across: Any, along: Any) -> Any:
+    """The change of an angle for a step at a right angle to `across`, which is from the origin."""
+    length = np.hypot(across, along)
+    return g * over(over(across, length), length)
+
+
+arctan = primitive(np.arctan, x=_arctan_rule, domain=real, points=[0.0])
 arctan2 = primitive(
     np.arctan2,
-    a=lambda g, a, b: g * over(b, a * a + b * b),
-    b=lambda g, a, b: -g * over(a, a * a + b * b),
+    a=lambda g, a, b: _turn(g, b, a),
+    b=lambda g, a, b: -_turn(g, a, b),
     singular=True,
     domain=(nonzero, nonzero),
 )
@@ -235,7 +279,7 @@ arccosh = primitive(
     np.arccosh, x=lambda g, x: g / _sinh_of_arccosh(x), singular=True, domain=above(1)
 )
 arctanh = primitive(
-    np.arctanh, x=lambda g, x: g / (1 - x * x), singular=True, domain=between(-0.9, 0.9)
+    np.arctanh, x=lambda g, x: g / ((1 - x) * (1 + x)), singular=True, domain=between(-0.9, 0.9)
 )
 deg2rad = primitive(np.deg2rad, x=lambda g: g * (math.pi / 180), domain=real)
 radians = primitive(np.radians, x=lambda g: g * (math.pi / 180), domain=real)
@@ -381,12 +425,15 @@ remainder = primitive(
     np.remainder,
     forward="a % b",
     a=lambda g: g,
-    b=lambda g, a, b: -g * np.floor(a / b),
+    b=lambda g, a, b: -g * np.floor_divide(a, b),  # a / b may round up to the next number
     domain=cases(_quotients),
     operators=("__mod__", "__rmod__"),
 )
 fmod = primitive(
-    np.fmod, a=lambda g: g, b=lambda g, a, b: -g * np.trunc(a / b), domain=cases(_quotients)
+    np.fmod,
+    a=lambda g: g,
+    b=lambda g, y, a, b: -g * np.rint((a - y) / b),
+    domain=cases(_quotients),
 )
 nextafter = primitive(np.nextafter, a=lambda g: g, b=lambda g: zero(g), domain=(real, real))
 modf = primitive(

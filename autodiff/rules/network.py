@@ -14,16 +14,18 @@ import numpy as np
 from autodiff.domains import nonzero, real
 from autodiff.dtypes import FLOAT32, FLOAT64
 from autodiff.primitive import primitive
-from autodiff.rules.numbers import HALF, ONE, ZERO
+from autodiff.rules.numbers import ONE, SATURATED, ZERO
 
 __all__ = ["relu", "sigmoid", "softplus", "softsign"]
 
 
 # Looked up here, they save a small array a tenth of the time.
 ndarray, float64 = np.ndarray, np.float64
-maximum, multiply, sign, subtract = np.maximum, np.multiply, np.sign, np.subtract
+exp, maximum, multiply = np.exp, np.maximum, np.multiply
+sign, subtract = np.sign, np.subtract
 
 _NOUGHT = float64(0)
+_FULL = float64(SATURATED[FLOAT64])
 _FEW = 1024  # elements; up to here the calls take longer than the loops inside
 _LONG = 4096  # from here on a row of zeros pays, to be the maximum of each row with
 _KEPT = 1 << 17  # the longest row of zeros that is kept
@@ -82,14 +84,19 @@ def sigmoid(x: Any) -> Any:
     >>> float(sigmoid(np.float64(-1000.0)))
     0.0
     """
-    if x.__class__ is not ndarray or not x.shape or x.dtype.kind != "f":
-        return np.tanh(np.multiply(x, 0.5)) * 0.5 + 0.5
-    half = HALF[x.dtype]
-    y = np.multiply(x, half)
-    np.tanh(y, out=y)
-    y *= half
-    y += half
-    return y
+    # exp(x) / (1 + exp(x)) has all digits of small values; those of (1 + tanh(x / 2)) / 2 are lost.
+    if x.__class__ is float64:
+        y = exp(_FULL if x > _FULL else x)
+        return y / (1.0 + y)
+    x = np.asarray(x)
+    if x.dtype.kind != "f":
+        return np.tanh(x * 0.5) * 0.5 + 0.5 if x.dtype.kind == "c" else sigmoid(x * 1.0)
+    most = SATURATED[x.dtype]
+    if x.size > _FEW and maximum.reduce(x, axis=None) < most:
+        y = exp(x)  # NumPy is slow at the minimum of an array and a number
+    else:
+        y = exp(np.minimum(x, most))
+    return y / (y + ONE[x.dtype])
 
 
 @primitive(x=lambda g, x: g * sigmoid(x), elementwise=True, domain=real, points=[0.0])
@@ -99,13 +106,18 @@ def softplus(x: Any) -> Any:
     >>> float(softplus(np.float64(1000.0)))
     1000.0
     """
-    return np.logaddexp(x, np.zeros((), np.asarray(x).dtype))
+    if np.size(x) <= _FEW // 8:
+        return np.logaddexp(x, np.zeros((), np.asarray(x).dtype))
+    x = np.asarray(x)
+    y = np.abs(x)  # NumPy takes twenty times as long for logaddexp as for its parts
+    np.negative(y, out=y)
+    return np.maximum(x, ZERO[x.dtype]) + np.log1p(exp(y))
 
 
 def _softsign_rule(g: Any, x: Any) -> Any:
     divisor = 1 + np.abs(x)
     if not np.iscomplexobj(x):
-        return g / divisor**2
+        return g / divisor / divisor  # the square may overflow
     return g / divisor - np.real(g * x) * np.conjugate(np.sign(x)) / divisor**2
 
 

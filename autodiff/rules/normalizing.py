@@ -37,6 +37,9 @@ def _mean(axis: Any, *factors: Any) -> Any:
 def _normalize_rule(g: Any, y: Any, axis: Any, eps: float) -> Any:
     normal_g, mean_g, variance_g = g
     normal, _, variance = y
+    if normal.dtype != variance.dtype:
+        normal = normal.astype(variance.dtype)
+        normal_g = None if normal_g is None else normal_g.astype(variance.dtype)
     count = math.prod(normal.shape) // max(1, math.prod(variance.shape))
     total = 0
     if normal_g is not None:
@@ -60,7 +63,7 @@ def normalize(x: Any, axis: Any = -1, eps: float = 1e-5) -> Any:
     """``(x - mean) / sqrt(variance + eps)``, the mean and the variance, over `axis`.
 
     The variance is that of all elements (their number is the divisor). Mean and variance keep the
-    reduced axes with length 1.
+    reduced axes with length 1; those of float16, in which 256 has no square, are float32.
 
     S. Ioffe, C. Szegedy, "Batch normalization", ICML 2015, section 3.
 
@@ -69,8 +72,10 @@ def normalize(x: Any, axis: Any = -1, eps: float = 1e-5) -> Any:
     (array([-1.225,  0.   ,  1.225]), array([2.]), array([0.667]))
     """
     x = np.asarray(x)
+    short = x.dtype if x.dtype == np.float16 else None
+    x = x if short is None else x.astype(np.float32)
     mean = _mean(axis, x)
     normal = x - mean
     variance = _mean(axis, normal, normal)
     normal *= 1 / np.sqrt(variance + eps)
-    return normal, mean, variance
+    return normal if short is None else normal.astype(short), mean, variance

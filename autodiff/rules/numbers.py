@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["HALF", "ONE", "ZERO"]
+__all__ = ["ONE", "SATURATED", "ZERO"]
 
 
 class _Number(dict[np.dtype, np.ndarray]):
@@ -24,5 +24,7 @@ class _Number(dict[np.dtype, np.ndarray]):
 
 
 ZERO = _Number(0)
-HALF = _Number(0.5)
 ONE = _Number(1)
+# From here on 1 is nothing beside exp(x), which does not overflow yet.
+SATURATED = _Number(80)
+SATURATED[np.dtype(np.float16)] = np.array(11, np.float16)

@@ -218,24 +218,69 @@ def _axis_back(x: Any, shape: tuple[int, ...], axes: tuple[int, ...]) -> Any:
     return np.transpose(moved, tuple(np.argsort(order).tolist()))
 
 
+def _is_normal(y: Any) -> bool:
+    """Whether no number is 0, too small to have all digits, or infinite."""
+    sizes = np.abs(plain(y))
+    return bool(np.all((sizes >= np.finfo(sizes.dtype).tiny) & np.isfinite(sizes)))
+
+
+def _scale(x: Any) -> Any:
+    """The powers of two that bring the sizes of `x` between 1/2 and 1, as exponents."""
+    return np.frexp(np.abs(plain(x)))[1]
+
+
+def _times_power(x: Any, exponent: Any) -> Any:
+    """``x * 2**exponent``, in two steps: the power alone may overflow."""
+    one = np.abs(plain(x)).dtype.type(1)
+    half = exponent // 2
+    return x * np.ldexp(one, half) * np.ldexp(one, exponent - half)
+
+
+def _products(columns: list[Any]) -> list[tuple[Any, Any]]:
+    """Each product of the first few columns, as a number of moderate size and an exponent."""
+    found = [(np.ones_like(columns[0]), np.zeros(np.shape(columns[0]), int))]
+    for column in columns[:-1]:
+        product, exponent = found[-1]
+        own = _scale(column)
+        product = product * _times_power(column, -own)
+        moved = _scale(product)
+        found.append((_times_power(product, -moved), exponent + own + moved))
+    return found
+
+
+def _halved(x: Any) -> tuple[Any, Any]:
+    """The product along the last axis, as a number of moderate size and an exponent; by halves."""
+    total: Any = 0
+    while True:
+        own = _scale(x)
+        x, total = _times_power(x, -own), total + np.sum(own, axis=-1, keepdims=True)
+        length = x.shape[-1]
+        if length == 1:
+            return x, total
+        half = length // 2
+        pairs = x[..., :half] * x[..., half : 2 * half]
+        x = np.concatenate([pairs, x[..., 2 * half :]], axis=-1)
+
+
 def _others(x: Any) -> Any:
     """For each element, the product of the other elements along the last axis."""
+    if np.all(plain(x) != 0):
+        total, exponent = _halved(x)
+        own = _scale(x)
+        return _times_power(total / _times_power(x, -own), exponent - own)
     columns = [x[..., index] for index in range(x.shape[-1])]
-    before = [np.ones_like(columns[0])]
-    for column in columns[:-1]:
-        before.append(before[-1] * column)
-    after = [np.ones_like(columns[0])]
-    for column in columns[:0:-1]:
-        after.append(after[-1] * column)
-    return np.stack([b * a for b, a in zip(before, reversed(after), strict=True)], axis=-1)
+    before, after = _products(columns), _products(columns[::-1])[::-1]
+    return np.stack(
+        [_times_power(b * a, m + n) for (b, m), (a, n) in zip(before, after, strict=True)], axis=-1
+    )
 
 
 def _prod_rule(g: Any, y: Any, x: Any, axis: Any, keepdims: bool, where: Any) -> Any:
     g = restore_axes(g, axis, keepdims)
     if where is not True:
         x = np.where(where, x, 1)
-    if np.all(x != 0):
-        return _masked(g * restore_axes(y, axis, keepdims) / x, where)
+    if _is_normal(y):
+        return _masked(g * (restore_axes(y, axis, keepdims) / x), where)
     axes = normalize_axes(axis, len(x.shape))
     others = _axis_back(_others(_axis_last(x, axes)), x.shape, axes)
     return _masked(g * others, where)
@@ -380,9 +425,9 @@ cumsum = primitive(
 def _cumprod_rule(g: Any, y: Any, x: Any, axis: int | None) -> Any:
     if axis is None:
         return np.reshape(_cumprod_rule(g, y, np.reshape(x, -1), 0), x.shape)
-    if np.all(x != 0):
+    if _is_normal(y):
         return np.flip(np.cumsum(np.flip(g * y, axis), axis), axis) / x
-    # With zeros: dL/dx_k = (x_0 ... x_{k-1}) S_k, where S_k = g_k + x_{k+1} S_{k+1}.
+    # With zeros, of underflow too: dL/dx_k = (x_0 ... x_{k-1}) S_k, S_k = g_k + x_{k+1} S_{k+1}.
     g, x = (np.moveaxis(v, axis, -1) for v in (g, x))
     length = x.shape[-1]
     before = [np.ones_like(x[..., 0])]

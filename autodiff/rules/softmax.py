@@ -9,8 +9,9 @@ import numpy as np
 from autodiff.domains import Call, Draw, cases
 from autodiff.dtypes import FLOAT32, FLOAT64
 from autodiff.errors import ShapeError
-from autodiff.primitive import primitive
-from autodiff.rules.numbers import ONE
+from autodiff.primitive import plain, primitive
+from autodiff.rules.elementwise import over
+from autodiff.rules.numbers import ZERO
 from autodiff.shapes import restore_axes
 from autodiff.sums import row_sums
 
@@ -21,6 +22,7 @@ ndarray = np.ndarray
 # No number beyond this needs a shift before `exp`: sums of exp(40) are far from overflow in
 # float32, and exp(-40) is a normal number.
 _MODERATE = 40.0
+_CERTAIN = 0.99  # a probability from here on hides those of the others
 _FEW_COLUMNS = 32  # up to here, the largest of each row is found faster column by column
 
 
@@ -68,13 +70,20 @@ def _rows_or_all(d: Draw) -> Call:
     return (x,), {"axis": d.choice((options["axis"], None)), "keepdims": d.flag()}
 
 
-@primitive(
-    x=lambda g, y, x, axis, keepdims: (
-        restore_axes(g, axis, keepdims)
-        * np.exp(x - restore_axes(np.where(y == -np.inf, 0, y), axis, keepdims))
-    ),
-    domain=cases(_rows_or_all),
-)
+def _logsumexp_rule(g: Any, y: Any, x: Any, axis: Any, keepdims: bool) -> Any:
+    """The softmax: what the elements add to the sum. ``exp(x - y)`` has the rounding error of `y`.
+
+    Nothing but -inf is flat, and infinite elements share.
+    """
+    top = np.max(np.real(plain(x)), axis=axis, keepdims=True)
+    if np.any(np.isinf(top)):
+        x = np.where(top == np.inf, np.where(plain(x) == top, 0, -np.inf), x)
+        top = np.where(np.isinf(top), 0, top)
+    powers = np.exp(x - top)
+    return restore_axes(g, axis, keepdims) * over(powers, np.sum(powers, axis, keepdims=True))
+
+
+@primitive(x=_logsumexp_rule, domain=cases(_rows_or_all))
 def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """``log(sum(exp(x)))`` over `axis`, without overflow.
 
@@ -82,18 +91,37 @@ def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     0.69314718...
     """
     top = np.max(np.real(x), axis=axis, keepdims=True)
-    top = np.where(np.isfinite(top), top, 0)
-    total = np.log(np.sum(np.exp(x - top), axis=axis, keepdims=True)) + top
+    if np.iscomplexobj(x):
+        top = np.where(np.isfinite(top), top, 0)
+        total = np.log(np.sum(np.exp(x - top), axis=axis, keepdims=True)) + top
+        return total if keepdims else np.squeeze(total, axis)
+    largest = x == top
+    count = np.maximum(np.sum(largest, axis, keepdims=True, dtype=top.dtype), 1)  # 0 beside a NaN
+    with np.errstate(invalid="ignore"):  # inf - inf, which is not looked at
+        powers = np.where(largest, 0, np.exp(x - top))
+    rest = np.sum(powers, axis=axis, keepdims=True)  # alone, so that it is not lost beside 1
+    total = np.where(np.isfinite(top), np.log(count) + np.log1p(rest / count), 0) + top
     return total if keepdims else np.squeeze(total, axis)
 
 
 def _softmax_rule(g: Any, y: Any, axis: int) -> Any:
     if not (y.__class__ is g.__class__ is ndarray):
-        return y * (g - np.sum(g * y, axis=axis, keepdims=True))
+        return _balanced(y * (g - np.sum(g * y, axis=axis, keepdims=True)), y, axis)
     slope = g * y
     np.subtract(g, _total(slope, axis), out=slope)
     slope *= y
-    return slope
+    return _balanced(slope, y, axis)
+
+
+def _balanced(slope: Any, y: Any, axis: int) -> Any:
+    """`slope` with rows that add up to 0, also beside a probability `y` that is nearly 1.
+
+    The slope of that one is the difference of numbers that are nearly equal. It is minus the sum of
+    the others, up to a part `y` of its own error.
+    """
+    if np.max(plain(y), initial=0) <= _CERTAIN:
+        return slope
+    return slope - y * np.sum(slope, axis=axis, keepdims=True)
 
 
 @primitive(x=_softmax_rule, domain=cases(_rows))
@@ -109,11 +137,10 @@ def softmax(x: Any, axis: int = -1) -> Any:
 
 
 def _log_softmax_rule(g: Any, y: Any, axis: int) -> Any:
+    shares = np.exp(y)
     if not (y.__class__ is g.__class__ is ndarray):
-        return g - np.exp(y) * np.sum(g, axis=axis, keepdims=True)
-    slope = np.exp(y)
-    slope *= _total(g, axis)
-    return np.subtract(g, slope, out=slope)
+        return _balanced(g - shares * np.sum(g, axis=axis, keepdims=True), shares, axis)
+    return _balanced(g - shares * _total(g, axis), shares, axis)
 
 
 @primitive(x=_log_softmax_rule, domain=cases(_rows))
@@ -125,8 +152,17 @@ def log_softmax(x: Any, axis: int = -1) -> Any:
     """
     x = _floats(x)
     shifted = x - _largest(x, axis)
-    shifted -= np.log(_total(np.exp(shifted), axis))
+    if shifted.dtype.kind == "c":
+        return shifted - np.log(_total(np.exp(shifted), axis))
+    shifted -= np.log1p(_beside_one(np.exp(shifted), axis))
     return shifted
+
+
+def _beside_one(powers: Any, axis: int) -> Any:
+    """The sum of each row less 1, which is the largest in it; that would hide small ones."""
+    largest = (powers == 1).astype(powers.dtype)
+    powers -= largest
+    return _total(powers, axis) + (_total(largest, axis) - 1)
 
 
 def _labelled(d: Draw) -> Call:
@@ -144,7 +180,10 @@ def cross_entropy_slope(logits: Any, labels: Any) -> Any:
     """The softmax of each row of `logits`, less 1 at its label: shape (rows, classes)."""
     slope = _exponentials(_floats(logits), 1)
     slope /= _total(slope, 1)
-    slope[np.arange(len(labels)), labels] -= ONE[slope.dtype]
+    # Minus the others, which is the element less 1 with all its digits.
+    rows = np.arange(len(labels))
+    slope[rows, labels] = ZERO[slope.dtype]
+    slope[rows, labels] = -_total(slope, 1)[:, 0]
     return slope
 
 
@@ -182,8 +221,12 @@ def cross_entropy(logits: Any, labels: Any) -> Any:
         )
     logits = _floats(logits)
     shifted = logits - _largest(logits, 1)
-    picked = shifted[np.arange(len(labels)), labels]
+    rows = np.arange(len(labels))
+    picked = shifted[rows, labels]
     np.exp(shifted, out=shifted)
-    losses = np.log(_total(shifted, 1)[:, 0])
+    beside = np.expm1(picked)  # the label's part less 1; 0 if it is the largest
+    shifted[rows, labels] = ZERO[shifted.dtype]
+    beside += _total(shifted, 1)[:, 0]
+    losses = np.log1p(beside)
     losses -= picked
     return np.add.reduce(losses) / losses.dtype.type(len(losses))

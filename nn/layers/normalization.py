@@ -103,8 +103,9 @@ class RMSNorm(_Affine):
 
     def forward(self, x: Any) -> Any:
         _check_last(self, x, self.shape)
-        square = np.mean(np.square(x), axis=_last_axes(self.shape), keepdims=True)
-        return self._scaled(x * (1 / np.sqrt(square + self.eps)))
+        wide = x.astype(np.float32) if x.dtype == np.float16 else x  # 256 squared is too large
+        square = np.mean(np.square(wide), axis=_last_axes(self.shape), keepdims=True)
+        return self._scaled((wide * (1 / np.sqrt(square + self.eps))).astype(x.dtype))
 
     def extra_repr(self) -> str:
         shape = self.shape[0] if len(self.shape) == 1 else self.shape
@@ -183,8 +184,9 @@ class _BatchNorm(_Affine):
         self.channels = channels
         self.momentum = momentum
         self._make(channels, eps, affine, True, dtype)
-        self.running_mean = np.zeros(channels, dtype)
-        self.running_var = np.ones(channels, dtype)
+        wide = np.result_type(dtype, np.float32)  # variances are too large for float16
+        self.running_mean = np.zeros(channels, wide)
+        self.running_var = np.ones(channels, wide)
 
     def forward(self, x: Any) -> Any:
         shape = np.shape(x)
@@ -203,7 +205,8 @@ class _BatchNorm(_Affine):
         offset = -self.running_mean * scale
         if self.bias is not None:
             offset = offset + self.bias
-        return x * _column(scale, after) + _column(offset, after)
+        y = x * _column(scale, after) + _column(offset, after)
+        return y.astype(x.dtype) if x.dtype == np.float16 else y
 
     def _normalized(self, x: Any, shape: tuple[int, ...]) -> Any:
         """The batch normalised by its own mean and variance, which the running ones follow."""

@@ -75,7 +75,8 @@ def cross_entropy(
         raise TargetError("cross_entropy: ignore_index needs class indices, not probabilities")
     if label_smoothing:
         targets = targets * (1 - label_smoothing) + label_smoothing / shape[-1]
-    products = targets * ad.functions.log_softmax(logits)
+    logs = ad.functions.log_softmax(logits)
+    products = targets * np.where(np.equal(targets, 0), 0, logs)  # -inf may be an impossible class
     if weight is not None:
         products = products * _weights(weight, logits, "cross_entropy")
     return reduce(-np.sum(products, axis=-1), reduction, "cross_entropy")
@@ -129,11 +130,8 @@ def binary_cross_entropy_with_logits(
     caller = "binary_cross_entropy_with_logits"
     targets = _numbers(targets, logits)
     check_same_shape(logits, targets, caller)
-    if pos_weight is None:
-        losses = ad.functions.softplus(logits) - targets * logits
-    else:
-        positive = 1 + (_numbers(pos_weight, logits) - 1) * targets
-        losses = (1 - targets) * logits + positive * ad.functions.softplus(-logits)
+    yes = targets if pos_weight is None else targets * _numbers(pos_weight, logits)
+    losses = ad.functions.logistic_loss(logits, yes, 1 - targets)
     if weight is not None:
         losses = losses * _numbers(weight, logits)
     return reduce(losses, reduction, caller)
@@ -144,8 +142,9 @@ def binary_cross_entropy(
 ) -> Any:
     """The cross-entropy of yes-or-no predictions, from the probabilities of yes.
 
-    A logarithm below -100 counts as -100, so that 0 and 1 can be given. Arguments, errors: as for
-    `binary_cross_entropy_with_logits`, which is more precise.
+    A logarithm below -100 counts as -100, so that 0 and 1 can be given; the slope stays that of
+    the logarithm. Arguments, errors: as for `binary_cross_entropy_with_logits`, which is more
+    precise: a probability near 1 has few digits of what is missing to 1.
 
     >>> probabilities, targets = np.array([0.5, 0.0]), np.array([1.0, 0.0])
     >>> float(binary_cross_entropy(probabilities, targets))  # doctest: +ELLIPSIS
@@ -153,10 +152,7 @@ def binary_cross_entropy(
     """
     targets = _numbers(targets, probabilities)
     check_same_shape(probabilities, targets, "binary_cross_entropy")
-    least = np.exp(-100.0).astype(probabilities.dtype)
-    yes = np.log(np.maximum(probabilities, least))
-    no = np.log(np.maximum(1 - probabilities, least))
-    losses = -(targets * yes + (1 - targets) * no)
+    losses = ad.functions.binary_cross_entropy(probabilities, targets)
     if weight is not None:
         losses = losses * _numbers(weight, probabilities)
     return reduce(losses, reduction, "binary_cross_entropy")
@@ -182,11 +178,10 @@ def kl_div(
     """
     targets = _numbers(targets, log_probabilities)
     check_same_shape(log_probabilities, targets, "kl_div")
-    if log_targets:
-        losses = np.exp(targets) * (targets - log_probabilities)
-    else:
-        entropy = targets * np.log(np.where(targets > 0, targets, 1))
-        losses = entropy - targets * log_probabilities
+    logs = targets if log_targets else np.log(np.where(targets > 0, targets, 1))
+    shares = np.exp(targets) if log_targets else targets
+    # What has no share does not count, -inf neither.
+    losses = shares * np.where(shares == 0, 0, logs - log_probabilities)
     if reduction == "mean":
         return np.sum(losses) / max(1, np.shape(losses)[0])
     return reduce(losses, reduction, "kl_div")

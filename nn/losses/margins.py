@@ -80,11 +80,23 @@ def cosine_similarity(first: Any, second: Any, *, axis: int = -1, eps: float = 1
     """
     shape = np.broadcast_shapes(np.shape(first), np.shape(second))
     first, second = (x if x.shape == shape else np.broadcast_to(x, shape) for x in (first, second))
-    lengths = (
-        np.sqrt(np.maximum(np.sum(np.square(x), axis=axis), eps * eps)) for x in (first, second)
-    )
-    one, other = lengths
-    return np.sum(first * second, axis=axis) / (one * other)
+    one, other = (_direction(x, axis, eps) for x in (first, second))
+    return np.sum(one * other, axis=axis)
+
+
+def _direction(x: Any, axis: int, eps: float) -> Any:
+    """`x` divided by its length along `axis`, which is at least `eps` (and a number in float16)."""
+    return x / np.maximum(_length(x, axis), max(eps, float(np.finfo(x.dtype).tiny)))
+
+
+def _length(x: Any, axis: int, p: float = 2) -> Any:
+    """The p-norm along `axis`, which stays with length 1; the powers of large numbers do not
+    overflow, nor those of small ones vanish: they are taken of `x` divided by its largest element.
+    """
+    sizes = np.abs(x.detach().numpy() if isinstance(x, ad.Tensor) else x)
+    largest = np.max(sizes, axis=axis, keepdims=True, initial=0)
+    scale = np.where((largest > 0) & np.isfinite(largest), largest, 1).astype(largest.dtype)
+    return scale * np.linalg.norm(x / scale, p, axis=axis, keepdims=True)
 
 
 def cosine_embedding_loss(
@@ -141,10 +153,7 @@ def triplet_margin_loss(
 
 def _distance(a: Any, b: Any, p: float, eps: float) -> Any:
     check_same_shape(a, b, "triplet_margin_loss")
-    difference = a - b + eps
-    if p == 2:
-        return np.sqrt(np.sum(np.square(difference), axis=-1))
-    return np.sum(np.abs(difference) ** p, axis=-1) ** (1 / p)
+    return _length(a - b + eps, -1, p)[..., 0]
 
 
 def _signs(targets: Any, like: Any, caller: str) -> Any:

@@ -7,6 +7,7 @@ they can. The derivative with respect to the order has no formula that SciPy can
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -41,10 +42,18 @@ def _difference(function: Any) -> Callable[..., Any]:
     return lambda g, a, b: g * ((function(a - 1, b) - function(a + 1, b)) / 2)
 
 
+def _j1_slope(x: Any) -> Any:
+    """``J0(x) - J1(x) / x``, which SciPy knows better than J2 far out."""
+    near = np.abs(x) < 1
+    x_far = np.where(near, 1, x)
+    far = special.j0(x_far) - special.j1(x_far) / x_far
+    return np.where(near, (special.j0(x) - special.jv(2, np.where(near, x, 0))) / 2, far)
+
+
 j0 = primitive(special.j0, x=lambda g, x: -g * special.j1(x), domain=real, points=[0.0])
 j1 = primitive(
     special.j1,
-    x=lambda g, x: g * ((special.j0(x) - special.jv(2, x)) / 2),
+    x=lambda g, x: g * _j1_slope(x),
     domain=real,
     points=[0.0],
 )
@@ -69,6 +78,28 @@ def _scaled(g: Any, y: Any, x: Any) -> Any:
     return np.sign(np.real(x)) * np.real(g * y)
 
 
+def _far_or(near: Any, g: Any, y: Any, x: Any, order: Any, sign: int) -> Any:
+    """`near`; but far from 0, where its terms cancel, the derivative of the asymptotic series.
+
+    sign: -1 for ``exp(-abs(x)) I(x)``, and 1 for ``exp(x) K(x)`` (DLMF 10.40.1 and 10.40.2).
+    """
+    if np.iscomplexobj(x):
+        return near
+    far = np.abs(x) > 100 + 10 * order * order
+    if not np.any(far):
+        return near
+    size = np.where(far, np.abs(x), 1)
+    factor, total = 1.0, 0.5
+    power: Any = 1.0
+    for k in range(1, 13):
+        factor = factor * (4 * order * order - (2 * k - 1) ** 2) / (8 * k)
+        power = power * sign / size
+        total = total + (k + 0.5) * factor * power
+    scale = math.sqrt(math.pi / 2) if sign > 0 else 1 / math.sqrt(2 * math.pi)
+    slope = -scale * total / size / np.sqrt(size)
+    return np.where(far, g * (np.sign(x) * np.sign(y) * slope), near)
+
+
 i0 = primitive(special.i0, x=lambda g, x: g * special.i1(x), domain=real, points=[0.0])
 i1 = primitive(
     special.i1,
@@ -77,11 +108,15 @@ i1 = primitive(
     points=[0.0],
 )
 i0e = primitive(
-    special.i0e, x=lambda g, y, x: g * special.i1e(x) - _scaled(g, y, x), domain=nonzero
+    special.i0e,
+    x=lambda g, y, x: _far_or(g * special.i1e(x) - _scaled(g, y, x), g, y, x, 0, -1),
+    domain=nonzero,
 )
 i1e = primitive(
     special.i1e,
-    x=lambda g, y, x: g * ((special.i0e(x) + special.ive(2, x)) / 2) - _scaled(g, y, x),
+    x=lambda g, y, x: _far_or(
+        g * ((special.i0e(x) + special.ive(2, x)) / 2) - _scaled(g, y, x), g, y, x, 1, -1
+    ),
     domain=nonzero,
 )
 iv = _of_any_order(
@@ -92,7 +127,9 @@ iv = _of_any_order(
 ive = _of_any_order(
     special.ive,
     positive,
-    lambda g, y, a, b: g * ((special.ive(a - 1, b) + special.ive(a + 1, b)) / 2) - _scaled(g, y, b),
+    lambda g, y, a, b: _far_or(
+        g * ((special.ive(a - 1, b) + special.ive(a + 1, b)) / 2) - _scaled(g, y, b), g, y, b, a, -1
+    ),
 )
 
 # ---------------------------------------------------------------- K
@@ -105,11 +142,14 @@ k1 = primitive(
     domain=_away,
 )
 k0e = primitive(
-    special.k0e, x=lambda g, y, x: g * (y - special.k1e(x)), singular=True, domain=_away
+    special.k0e,
+    x=lambda g, y, x: _far_or(g * (y - special.k1e(x)), g, y, x, 0, 1),
+    singular=True,
+    domain=_away,
 )
 k1e = primitive(
     special.k1e,
-    x=lambda g, y, x: g * (y - (special.k0e(x) + special.kve(2, x)) / 2),
+    x=lambda g, y, x: _far_or(g * (y - (special.k0e(x) + special.kve(2, x)) / 2), g, y, x, 1, 1),
     singular=True,
     domain=_away,
 )
@@ -124,5 +164,7 @@ kn = _of_any_order(special.kn, _away, _minus_mean, [(0,), (1,), (3,)])
 kve = _of_any_order(
     special.kve,
     _away,
-    lambda g, y, a, b: g * (y - (special.kve(a - 1, b) + special.kve(a + 1, b)) / 2),
+    lambda g, y, a, b: _far_or(
+        g * (y - (special.kve(a - 1, b) + special.kve(a + 1, b)) / 2), g, y, b, a, 1
+    ),
 )

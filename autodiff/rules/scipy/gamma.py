@@ -25,8 +25,27 @@ gammaln = primitive(
 loggamma = primitive(
     special.loggamma, x=lambda g, x: g * special.psi(x), singular=True, domain=away_from_zero
 )
+
+
+def _rgamma_slope(y: Any, x: Any) -> Any:
+    """``-psi(x) / gamma(x)``; left of 1/2 reflected (DLMF 5.5.3), so that no pole is met."""
+    if np.iscomplexobj(x):
+        return -y * special.psi(x)
+    left = x < 0.5
+    mirror = np.where(left, 1 - x, 1)
+    turn = math.pi * np.where(left, x - 2 * np.rint(x / 2), 0)  # whole turns left out
+    reflected = special.gamma(mirror) * (
+        np.cos(turn) - special.psi(mirror) * np.sin(turn) / math.pi
+    )
+    return np.where(left, reflected, -y * special.psi(np.where(left, 1, x)))
+
+
 rgamma = primitive(
-    special.rgamma, x=lambda g, y, x: -g * y * special.psi(x), singular=True, domain=away_from_zero
+    special.rgamma,
+    x=lambda g, y, x: g * _rgamma_slope(y, x),
+    singular=True,
+    domain=away_from_zero,
+    points=[0.0, -1.0, 1e-9],
 )
 
 # The Hurwitz zeta function: scipy.special.zeta calls one of two ufuncs, and this is the one for two
@@ -94,9 +113,31 @@ def multigammaln(a: Any, d: int) -> Any:
     return total + d * (d - 1) / 4 * np.log(np.pi)
 
 
+def _psi_gap(a: Any, b: Any) -> Any:
+    """``psi(a + b) - psi(a)``, which do not cancel; by DLMF 5.5.2 and, for large `a`, 5.11.2."""
+    if np.iscomplexobj(a) or np.iscomplexobj(b):
+        return special.psi(a + b) - special.psi(a)
+    safe = (a > 0) & (a + b > 0)
+    first, step = np.where(safe, a, 1), np.where(safe, b, 0)
+    total: Any = 0.0
+    for _ in range(_FAR):
+        total = total + step / (first + step) / first
+        first = first + 1
+    ratio = np.log1p(step / first)
+    total = total + ratio + step / (first + step) / first / 2
+    square = 1 / first / first
+    power = square
+    for k, bernoulli in enumerate(_BERNOULLI, start=1):
+        total = total - bernoulli / (2 * k) * power * np.expm1(-2 * k * ratio)
+        power = power * square
+    if np.all(safe):
+        return total
+    return np.where(safe, total, special.psi(a + b) - special.psi(a))
+
+
 poch = primitive(
     special.poch,
-    a=lambda g, y, a, b: g * y * (special.psi(a + b) - special.psi(a)),
+    a=lambda g, y, a, b: g * y * _psi_gap(a, b),
     b=lambda g, y, a, b: g * y * special.psi(a + b),
     singular=True,
     domain=(away_from_zero, away_from_zero),
@@ -106,15 +147,15 @@ poch = primitive(
 
 beta = primitive(
     special.beta,
-    a=lambda g, y, a, b: g * y * (special.psi(a) - special.psi(a + b)),
-    b=lambda g, y, a, b: g * y * (special.psi(b) - special.psi(a + b)),
+    a=lambda g, y, a, b: -g * y * _psi_gap(a, b),
+    b=lambda g, y, a, b: -g * y * _psi_gap(b, a),
     singular=True,
     domain=(away_from_zero, away_from_zero),
 )
 betaln = primitive(
     special.betaln,
-    a=lambda g, a, b: g * (special.psi(a) - special.psi(a + b)),
-    b=lambda g, a, b: g * (special.psi(b) - special.psi(a + b)),
+    a=lambda g, a, b: -g * _psi_gap(a, b),
+    b=lambda g, a, b: -g * _psi_gap(b, a),
     singular=True,
     domain=(away_from_zero, away_from_zero),
 )
