@@ -65,7 +65,7 @@ def _whole(k: Any) -> Any:
 def normal_logpdf(x: Any, loc: Any = 0.0, scale: Any = 1.0) -> Any:
     """The normal distribution with mean `loc` and standard deviation `scale`."""
     z = (x - loc) / scale
-    return -0.5 * (z * z + LOG_TWO_PI) - np.log(scale)
+    return -0.5 * z * z - 0.5 * LOG_TWO_PI - np.log(scale)
 
 
 def laplace_logpdf(x: Any, loc: Any = 0.0, scale: Any = 1.0) -> Any:

@@ -32,6 +32,30 @@ def test_slopes_have_the_digits_of_the_function(subject, dtype):
     assert not wrong, "\n".join(wrong)
 
 
+@pytest.mark.parametrize(
+    "subject",
+    [subject for subject in SUBJECTS if subject.ours and "logpdf" not in subject.name],
+    ids=lambda subject: subject.name,
+)
+def test_functions_of_networks_are_right_in_float16(subject):
+    wrong = [str(m) for m in misses(subject, "f2", subject.arguments("f2")) if not excused(m)]
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8"])
+@pytest.mark.parametrize(
+    "subject",
+    [subject for subject in SUBJECTS if subject.ours and "logpdf" not in subject.name],
+    ids=lambda subject: subject.name,
+)
+def test_functions_of_networks_do_not_warn_of_finite_numbers(subject, dtype):
+    x = ad.tensor(subject.arguments(dtype)[0], requires_grad=True)
+    if subject.name in ("bce to 0", "bce to 1"):
+        x = ad.tensor(np.clip(x.data, 0, 1), requires_grad=True)
+    subject.function(x).backward(np.ones_like(x.data))  # warnings are errors
+    assert np.isfinite(x.grad).all()
+
+
 @pytest.mark.parametrize("name", EXCEPTIONS)
 def test_every_exception_is_still_needed(name):
     (subject,) = (subject for subject in SUBJECTS if subject.name == name)
