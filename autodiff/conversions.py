@@ -2,60 +2,165 @@
 
 Python asks for a number in the same way when it is read, as by ``float(t)`` and ``"%g" % t``, and
 when it is on the way into something that cannot hold a gradient: ``array[i] = t``, ``math.sin(t)``,
-``np.sum(x, initial=t)``. Only the code that asks tells them apart.
+``sum(map(math.exp, tensors))``. Only the code that asks tells them apart, so `autodiff.callsites`
+reads it. What is known to be a read is let through, and everything else refused.
 """
 
 from __future__ import annotations
 
-import builtins
-import dis
-from functools import lru_cache
-from types import CodeType, FrameType
+import gc
+import math
+import warnings
+from collections import deque
+from collections.abc import Iterator
+from functools import partial
+from inspect import CO_GENERATOR
+from types import (
+    BuiltinFunctionType,
+    CodeType,
+    FrameType,
+    FunctionType,
+    GeneratorType,
+    MethodType,
+    ModuleType,
+)
+from typing import Any
 
-__all__ = ["array_refused", "is_read", "number_refused"]
+import numpy as np
+
+from autodiff.callsites import UNKNOWN, Name, Site, site
+from autodiff.errors import DetachedWarning, GradientError
+from autodiff.graph import Node
+from autodiff.modes import grad_enabled, running
+
+__all__ = ["array_refused", "check_read", "warn_detached"]
 
 # Packages whose code goes on computing with the number that it asks for.
 _LIBRARIES = {"numpy", "scipy"}
 
+_QUESTIONS: set[Any] = {math.isnan, math.isfinite, math.isinf, math.isclose}
 
-def is_read(frame: FrameType) -> bool:
-    """Whether the code that `frame` runs asks for a number in order to look at it.
+# Modules of functions in C that never ask for a float themselves. They may call a function that
+# they are given, which does: it is looked at by itself.
+_HANDS_OFF = {"builtins", "itertools", "functools", "_functools", "operator", "_operator"}
+_HANDS_OFF |= {"collections", "_collections", "_json", "typing"}
+_PLAIN = {"builtins", "collections", "numpy"}
+_CONTAINERS = list | tuple | dict | set | frozenset | str | deque
+_SILENT = {"autodiff", "nn", "json", "logging"}
+_LOOKS = {"COMPARE_OP", "FORMAT_VALUE", "FORMAT_SIMPLE", "FORMAT_WITH_SPEC", "BUILD_STRING"}
+_LOOKERS = (print, str, repr, format, *_QUESTIONS)
+_DATA = int | float | complex | bytes | None | _CONTAINERS
 
-    It does so by way of a function of Python's own, such as `float`, or without a call. What
-    stores an element, what calls any other function that is written in C, and the code of NumPy
-    and SciPy would lose the gradient.
+
+def check_read(node: Node, frame: FrameType) -> None:
+    """Raise `GradientError` unless the code that `frame` runs asks for a number only to look at it.
+
+    It does so by ``float(t)`` and its like, by a question such as `math.isnan`, in formatting and
+    comparisons, or by a function that calls `float`, as in ``map(float, tensors)``. Inside
+    `no_grad` there is no gradient to lose. The code of NumPy and SciPy goes on computing.
     """
-    if _package(frame) in _LIBRARIES:
-        return False
-    way = _way(frame.f_code, frame.f_lasti)
-    if not isinstance(way, str):
-        return way
-    value = frame.f_locals.get(way, frame.f_globals.get(way, getattr(builtins, way, None)))
-    return callable(value) and getattr(value, "__module__", "") == "builtins"
+    if not grad_enabled():
+        return
+    at = site(frame.f_code, frame.f_lasti)
+    if _package(frame) not in _LIBRARIES:
+        if at.formats or at.compares:
+            return
+        function = at.called.value(frame) if at.called else UNKNOWN
+        if isinstance(function, BuiltinFunctionType) and function in _QUESTIONS:
+            return
+        if at.arguments is not None and _is_reader(function):
+            is_read = function is not complex or at.arguments == 1
+        else:
+            is_read = at.iterates and _reads_lazily(at, function, frame)
+        if is_read:
+            warn_detached(node, frame, "complex" if function is complex else "float")
+            return
+    raise GradientError(number_refused(frame))
 
 
-@lru_cache(maxsize=1024)
-def _way(code: CodeType, offset: int) -> str | bool:
-    """The name at the start of the call at `offset`; elsewhere, whether a number is read there."""
-    instructions = list(dis.get_instructions(code))
-    at = next((i for i in instructions if i.offset == offset), None)
-    if at is None or not at.opname.startswith("CALL"):
-        return at is None or at.opname != "STORE_SUBSCR"
-    start = _start(at)
-    if start is None:  # as with python -X no_debug_ranges
+def warn_detached(node: Node, frame: FrameType, function: str) -> None:
+    """Warn that a number, of which a transform that runs takes the derivative, leaves the graph.
+
+    Nothing is said where it goes into a text or a comparison.
+    """
+    calls = running.calls
+    if not calls or not grad_enabled() or _package(frame) in _SILENT:
+        return
+    place = frame.f_code, frame.f_lineno
+    if place in calls[0].warned or not calls[0].reaches(node):
+        return
+    at = site(frame.f_code, frame.f_lasti)
+    if at.around in _LOOKS or _is_looker(at.around_called, frame):
+        return
+    calls[0].warned.add(place)
+    warnings.warn_explicit(
+        f"{function}() takes a number out of the graph that a transform differentiates, so no "
+        f"gradient flows through it ({frame.f_code.co_filename}, line {frame.f_lineno}); go on "
+        "with the tensor itself, or write t.detach() to say that it is meant",
+        DetachedWarning,
+        frame.f_code.co_filename,
+        frame.f_lineno,
+        module=frame.f_globals.get("__name__"),
+        registry=frame.f_globals.setdefault("__warningregistry__", {}),
+    )
+
+
+def _is_looker(name: Name | None, frame: FrameType) -> bool:
+    """Whether `name` is a function that puts a number into a text, or asks about it."""
+    function = name.value(frame) if name else UNKNOWN
+    if isinstance(function, BuiltinFunctionType) and isinstance(function.__self__, str):
         return True
-    for i in instructions:
-        if i.opname.startswith("LOAD_") and _start(i) == start:
-            return i.argval if i.opname != "LOAD_CONST" else True  # a method of a text
-    return False
+    return any(function is looker for looker in _LOOKERS)
 
 
-def _start(instruction: dis.Instruction) -> tuple[int, int] | None:
-    """The line and the column at which the expression begins that this belongs to."""
-    positions = instruction.positions
-    if positions is None or positions.lineno is None or positions.col_offset is None:
-        return None
-    return positions.lineno, positions.col_offset
+def _reads_lazily(at: Site, function: Any, frame: FrameType) -> bool:
+    """Whether all that could ask at `at`, which calls functions that it is given, only reads."""
+    # For each function that asks for a number: whether it is a read.
+    found = [function is not complex] if _is_reader(function) else []
+    for name in at.loaded:
+        if not _known(name.value(frame), found, name.is_called):
+            return False
+    return bool(found) and all(found)
+
+
+def _known(value: Any, found: list[bool], is_called: bool = False, depth: int = 6) -> bool:
+    """Whether it can be told what `value` asks for; the askers in it are added to `found`."""
+    if value is UNKNOWN or depth == 0:
+        return False
+    if _is_reader(value):
+        if not is_called:  # float(t) among the arguments of a call has run before it
+            found.append(value is not complex)
+        return True
+    if isinstance(value, FunctionType | MethodType):
+        # A frame of its own asks when it runs; but what it returns could be anything.
+        return not is_called or _is_generator(value.__code__)
+    if isinstance(value, CodeType):  # a lambda may be called and return anything
+        return _is_generator(value)
+    if isinstance(value, GeneratorType):
+        return True
+    module = getattr(value if callable(value) else type(value), "__module__", None)
+    if isinstance(value, partial | Iterator) or type(value).__module__ == "_json":
+        if type(value).__module__ not in _HANDS_OFF:
+            return False
+        return all(_known(part, found, False, depth - 1) for part in gc.get_referents(value))
+    if isinstance(value, tuple) and len(value) <= 4:
+        return all(_known(item, found, False, depth - 1) for item in value)
+    if isinstance(value, _DATA | ModuleType) or type(value) is np.ndarray:
+        return type(value).__module__ in _PLAIN or isinstance(value, ModuleType)
+    if hasattr(type(value), "_node"):
+        return True
+    owner = getattr(value, "__self__", None)
+    if isinstance(owner, _CONTAINERS):
+        return type(owner).__module__ in _PLAIN
+    return callable(value) and module in _HANDS_OFF
+
+
+def _is_generator(code: CodeType) -> bool:
+    return bool(code.co_flags & CO_GENERATOR)
+
+
+def _is_reader(value: Any) -> bool:
+    return value is float or value is int or value is complex
 
 
 def _package(frame: FrameType) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 __all__ = [
     "AutodiffError",
     "ConstantOutputWarning",
+    "DetachedWarning",
     "DtypeError",
     "FreedGraphError",
     "GradientError",
@@ -63,3 +64,7 @@ class NonFiniteError(AutodiffError, FloatingPointError):
 
 class ConstantOutputWarning(UserWarning):
     """A transform met an output that does not depend on its input, so its gradient is zero."""
+
+
+class DetachedWarning(UserWarning):
+    """Inside a transform, a tensor in its graph was turned into a plain number."""

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Observer",
+    "Running",
     "calm",
     "calmly",
     "enable_grad",
@@ -23,6 +24,7 @@ __all__ = [
     "mode",
     "no_grad",
     "observing",
+    "running",
     "special",
     "thread_state",
 ]
@@ -73,6 +75,40 @@ class _ThreadState(threading.local):
 
 
 thread_state = _ThreadState()
+
+
+class Running:
+    """A transform that calls its function: what it differentiates with respect to.
+
+    Attributes:
+        warned: the places in the code where a warning was given.
+    """
+
+    def __init__(self, inputs: list[Node]) -> None:
+        self._inputs = frozenset(inputs)
+        self._first = min((node.order for node in inputs), default=0)
+        self.warned: set[Any] = set()
+
+    def reaches(self, node: Node) -> bool:
+        """Whether `node` was computed from an input."""
+        seen, stack = {node}, [node]
+        while stack:
+            node = stack.pop()
+            if node in self._inputs:
+                return True
+            for parent in node.parents():
+                if abs(parent.order) >= self._first and parent not in seen:
+                    seen.add(parent)
+                    stack.append(parent)
+        return False
+
+
+class _Running(threading.local):
+    def __init__(self) -> None:
+        self.calls: list[Running] = []  # of this thread, outermost first
+
+
+running = _Running()
 
 
 class _Mode:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 import sys
 from collections.abc import Iterator
@@ -12,9 +13,10 @@ from numpy.typing import DTypeLike
 
 from autodiff.arraymethods import call
 from autodiff.changes import hand_out
-from autodiff.conversions import array_refused, is_read, number_refused
+from autodiff.conversions import array_refused, check_read, warn_detached
 from autodiff.errors import DtypeError, GradientError
 from autodiff.graph import Node
+from autodiff.modes import grad_enabled
 from autodiff.registry import dispatch
 
 __all__ = ["Protocols"]
@@ -45,7 +47,7 @@ class Protocols:
         return dispatch[function](*args, **kwargs)
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> np.ndarray:
-        if self._node is not None:
+        if self._node is not None and grad_enabled():
             raise GradientError(array_refused(self._data.shape, sys._getframe(1)))
         array = np.asarray(self._data, dtype=dtype)
         if array is not self._data:
@@ -69,16 +71,29 @@ class Protocols:
         return bool(self._data)
 
     def __float__(self) -> float:
-        if self._node is not None and not is_read(frame := sys._getframe(1)):
-            raise GradientError(number_refused(frame))
+        if self._node is not None:
+            check_read(self._node, sys._getframe(1))
         return float(self._data)
 
     def __int__(self) -> int:
+        if self._node is not None:
+            warn_detached(self._node, sys._getframe(1), "int")
         return int(self._data)
 
+    # These are constant between whole numbers, so they lose no gradient.
+
+    def __floor__(self) -> int:
+        return math.floor(self._data)
+
+    def __ceil__(self) -> int:
+        return math.ceil(self._data)
+
+    def __trunc__(self) -> int:
+        return math.trunc(self._data)
+
     def __complex__(self) -> complex:
-        if self._node is not None and not is_read(frame := sys._getframe(1)):
-            raise GradientError(number_refused(frame))
+        if self._node is not None:
+            check_read(self._node, sys._getframe(1))
         return complex(self._data)
 
     def __index__(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import sys
 import weakref
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -12,6 +13,7 @@ from numpy.typing import DTypeLike
 
 from autodiff.arraymethods import ArrayMethods
 from autodiff.changes import hand_out, mark_changed, share
+from autodiff.conversions import warn_detached
 from autodiff.errors import DtypeError, GradientError, ShapeError
 from autodiff.graph import Alias, Leaf, Node
 from autodiff.locks import shared
@@ -120,10 +122,14 @@ class Tensor(Writable, Protocols, ArrayMethods):
 
     def item(self) -> Any:
         """The single element as a Python number."""
+        if self._node is not None:
+            warn_detached(self._node, sys._getframe(1), "item")
         return self._data.item()
 
     def tolist(self) -> Any:
         """The value as nested lists of Python numbers."""
+        if self._node is not None:
+            warn_detached(self._node, sys._getframe(1), "tolist")
         return self._data.tolist()
 
     @property
@@ -365,7 +371,7 @@ class Tensor(Writable, Protocols, ArrayMethods):
         return f"{kind}({value}{extra})"
 
     def __format__(self, spec: str) -> str:
-        return format(self.item() if not self.shape else self, spec) if spec else str(self)
+        return format(self._data.item() if not self.shape else self, spec) if spec else str(self)
 
     def __reduce__(self) -> Any:
         if not self.is_leaf:

@@ -12,7 +12,6 @@ module with gradients in place of its parameters.
 from __future__ import annotations
 
 import functools
-import threading
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -21,7 +20,7 @@ import numpy as np
 
 from autodiff.errors import ConstantOutputWarning, GradientError, ShapeError
 from autodiff.graph import Node, next_order
-from autodiff.modes import enable_grad
+from autodiff.modes import Running, enable_grad, running
 from autodiff.shapes import fit
 from autodiff.tensor import Tensor, as_tensor, as_value, make, make_input
 from autodiff.traversal import conjugate, walk
@@ -39,13 +38,6 @@ __all__ = [
 Argnums = int | Sequence[int]
 
 
-class _Depth(threading.local):
-    value = 0  # how many transforms of this thread are running their function
-
-
-_depth = _Depth()
-
-
 class Linearization:
     """One call of a function at new inputs, ready to be walked back."""
 
@@ -54,18 +46,18 @@ class Linearization:
         self.inputs = flatten(primals, values=True)
         for value, path in zip(self.inputs.leaves, self.inputs.paths, strict=True):
             check_inexact(name, value, path)
-        self.nested = _depth.value > 0 or any(
+        self.nested = bool(running.calls) or any(
             isinstance(value, Tensor) and value.requires_grad for value in self.inputs.leaves
         )
         fresh = [make_input(value) for value in self.inputs.leaves]
         self.nodes: list[Node] = [value.node for value in fresh if value.node is not None]
         self.floor = next_order()
-        _depth.value += 1
+        running.calls.append(Running(self.nodes))
         try:
             with enable_grad():
                 self.result = function(*self.inputs.rebuild(fresh))
         finally:
-            _depth.value -= 1
+            running.calls.pop()
         self.outputs = flatten(self.result)
 
     def value(self) -> Any:
@@ -254,7 +246,7 @@ def vjp(
         given = flatten(cotangent, values=True)
         recorded = (
             call.nested
-            or _depth.value > 0
+            or bool(running.calls)
             or any(isinstance(leaf, Tensor) for leaf in given.leaves)
         )
         return call.gradient(_seeds("pullback", call, given), recorded=recorded)

@@ -31,6 +31,7 @@ AUTODIFF = (
     "writing",
     "arraymembers",
     "arraymethods",
+    "callsites",
     "conversions",
     "protocols",
     "tensor",

@@ -111,9 +111,9 @@ def test_whole_numbers_have_no_gradient():
     "f",
     [
         lambda x: 3.0,
-        lambda x: float(x),
+        lambda x: float(x.detach()),
         lambda x: x.data * 2,
-        lambda x: x.item(),
+        lambda x: x.detach().item(),
         lambda x: x.detach() * 2,
     ],
 )
