@@ -11,7 +11,7 @@ from autodiff.dtypes import FLOAT32, FLOAT64
 from autodiff.errors import ShapeError
 from autodiff.primitive import plain, primitive
 from autodiff.rules.elementwise import over
-from autodiff.rules.numbers import ZERO
+from autodiff.rules.numbers import ONE, ZERO
 from autodiff.shapes import restore_axes
 from autodiff.sums import row_sums
 
@@ -180,10 +180,13 @@ def cross_entropy_slope(logits: Any, labels: Any) -> Any:
     """The softmax of each row of `logits`, less 1 at its label: shape (rows, classes)."""
     slope = _exponentials(_floats(logits), 1)
     slope /= _total(slope, 1)
-    # Minus the others, which is the element less 1 with all its digits.
-    rows = np.arange(len(labels))
-    slope[rows, labels] = ZERO[slope.dtype]
-    slope[rows, labels] = -_total(slope, 1)[:, 0]
+    at = np.arange(len(labels)), labels
+    if slope.size and np.maximum.reduce(slope.real, axis=None) > _CERTAIN:
+        # Minus the others, which is the element less 1 with all its digits.
+        slope[at] = ZERO[slope.dtype]
+        slope[at] = -_total(slope, 1)[:, 0]
+    else:
+        slope[at] -= ONE[slope.dtype]
     return slope
 
 
@@ -221,12 +224,13 @@ def cross_entropy(logits: Any, labels: Any) -> Any:
         )
     logits = _floats(logits)
     shifted = logits - _largest(logits, 1)
-    rows = np.arange(len(labels))
-    picked = shifted[rows, labels]
+    at = np.arange(len(labels)), labels
+    picked = shifted[at]
     np.exp(shifted, out=shifted)
-    beside = np.expm1(picked)  # the label's part less 1; 0 if it is the largest
-    shifted[rows, labels] = ZERO[shifted.dtype]
-    beside += _total(shifted, 1)[:, 0]
-    losses = np.log1p(beside)
+    losses = np.log(_total(shifted, 1)[:, 0])
     losses -= picked
+    if losses.size and np.minimum.reduce(losses.real) < 1 - _CERTAIN:
+        # The others' part of the sum has been lost beside the label's, which is nearly all of it.
+        shifted[at] = ZERO[shifted.dtype]
+        losses = np.log1p(np.expm1(picked) + _total(shifted, 1)[:, 0]) - picked
     return np.add.reduce(losses) / losses.dtype.type(len(losses))
