@@ -78,16 +78,14 @@ class Subject:
 
     def random_arguments(self, dtype: str, rng: np.random.Generator, size: int) -> np.ndarray:
         """Arguments whose logarithms are uniform, most of them of ordinary size."""
-        largest = min(abs(math.log10(float(np.finfo(dtype).max))), self._limit())
-        width = np.where(rng.random((self.count, size)) < 0.6, 3.0, largest)
+        everything = math.log10(float(np.finfo(dtype).max))
+        width = np.where(rng.random((self.count, size)) < 0.6, 3.0, everything)
+        largest = math.log10(max(self.magnitudes)) if self.magnitudes else everything
         exponents = rng.uniform(-width, np.minimum(width, largest))
         signs = rng.choice([-1.0, 1.0], (self.count, size))
         with np.errstate(over="ignore", under="ignore"):
             numbers = (signs * 10.0**exponents).astype(dtype)
         return np.where(np.isfinite(numbers), numbers, 1)
-
-    def _limit(self) -> float:
-        return math.log10(max(self.magnitudes)) if self.magnitudes else 400.0
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,7 @@ BELL = (1e-300, 1e-30, 1e-8, 1e-3, 0.1, 0.5, 0.9, 1.5, 3.7, 5.0, 8.5, 14.0, 26.5
 LARGE = (1e-300, *MODERATE, 5e3, 1e6, 1e8, 1e10, 1e15, 1e25, 1e100, 1e300)
 SMALL = (1e-300, 1e-30, 1e-8, 1e-3, 0.1, 0.5, 0.9, 1.5, 3.7, 10.0, 20.0)
 FEW = (1e-3, 0.1, 1.5, 10.0)
-CHANCES = (1e-30, 1e-8, 1e-3, 0.1, 0.5, 0.9, 1 - 1e-3, 1 - 1e-6)
+CHANCES = (1e-300, 1e-30, 1e-8, 1e-3, 0.1, 0.5, 0.9, 1 - 1e-3, 1 - 1e-6)
 WAVES = (1e-300, 1e-8, 0.1, 0.5, 1.0001, 3.7, 40.0, 100.3, 700.0)
 SHAPES = (0.3, 1.5, 20.0, 1e3, 1e6, 1e10, 1e-5)
 
@@ -360,6 +360,10 @@ EXCEPTIONS: dict[str, tuple[Callable[..., bool], str]] = {
     "np.tanh": (
         lambda x: abs(x) > 4,
         "from the result alone, 1 - y * y, so that x need not be kept: as precise as y",
+    ),
+    "bce to 1": (
+        lambda p: p < 1e-37,
+        "a logarithm is at least -100, and the slope at most that at the smallest normal number",
     ),
     "special.j1": (lambda x: abs(x) > 1e3, "SciPy's j0 has no more digits there"),
     "sigmoid": (

@@ -6,7 +6,7 @@ What cannot be held to the promise is in `EXCEPTIONS`, with the reason. More arg
 
 import numpy as np
 import pytest
-from extremes import DTYPES, Subject, exact_slope, exactly, misses
+from extremes import DTYPES, Subject, exact_slope, exactly, main, misses
 from mpmath import mp, mpf
 from references import EXCEPTIONS, SUBJECTS, excused
 
@@ -107,6 +107,12 @@ def test_a_value_that_loses_its_digits_is_noticed():
     subject = Subject("sigmoid", sigmoid, lambda x: 1 / (1 + mp.exp(-x)), ours=True)
     found = {(miss.what, miss.at) for miss in misses(subject, "f4", subject.arguments("f4"))}
     assert ("value", (-17.0,)) in found
+
+
+@pytest.mark.parametrize("name", ["np.log1p", "bce to 0"])
+def test_the_campaign_runs(name, capsys):
+    assert main(["5", name]) == 0
+    assert capsys.readouterr().out == "0 misses\n"
 
 
 def test_exact_slopes_are_exact():
