@@ -1,11 +1,12 @@
 """Batches from a data set."""
 
-from collections.abc import Iterator
-from typing import Protocol
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from nn.data.collating import Collated, gives_batches
 from nn.data.dataset import Dataset
 from nn.data.prefetch import prefetched
 from nn.data.samplers import Positions, Sampler
@@ -22,11 +23,25 @@ class Samples(Protocol):
     def __getitem__(self, index: slice | np.ndarray, /) -> tuple[np.ndarray, ...]: ...
 
 
+def _dataset(given: Any) -> Samples:
+    """What was passed for a data set, as one that gives many samples at once."""
+    if isinstance(given, tuple):
+        if len(given) != 2:
+            raise DataError(
+                f"DataLoader: a tuple of {len(given)} is no data set; give two arrays, "
+                "(inputs, targets)"
+            )
+        return Dataset(*given)
+    return given if isinstance(given, Dataset) or gives_batches(given) else Collated(given)
+
+
 class DataLoader:
     """The samples of a data set in batches; every iteration goes once through all of them.
 
-    dataset: a Dataset, a pair of arrays `(inputs, targets)`, or any object with a length whose
-        `dataset[slice]` and `dataset[array of positions]` return a tuple of arrays.
+    dataset: a Dataset, a pair of arrays `(inputs, targets)`, or any object with a length: either
+        `dataset[slice]` and `dataset[array of positions]` return a tuple of arrays, or
+        `dataset[i]` returns one sample, `(input, target)`, as in a list of pairs. Samples are
+        stacked; if slices give anything else than their samples, it is the samples that count.
     batch_size: how many samples a batch has; the last one has what is left.
     shuffle: draw a new order for every iteration from `rng`, by default nn's own generator.
     drop_last: leave out a last batch that is smaller than the others.
@@ -53,7 +68,7 @@ class DataLoader:
 
     def __init__(
         self,
-        dataset: Samples | tuple[ArrayLike, ArrayLike],
+        dataset: Samples | Sequence[tuple[ArrayLike, ArrayLike]] | tuple[ArrayLike, ArrayLike],
         batch_size: int = 64,
         *,
         shuffle: bool = False,
@@ -63,7 +78,7 @@ class DataLoader:
         sampler: Sampler | Positions | None = None,
         prefetch: int = 0,
     ):
-        self.dataset = Dataset(*dataset) if isinstance(dataset, tuple) else dataset
+        self.dataset = _dataset(dataset)
         self.batch_size = batch_size
         self.shuffle = shuffle
         self.rng = as_generator(rng, "DataLoader")
