@@ -497,7 +497,11 @@ class _Template:
     def _pull(self, *, recorded: bool) -> list[str]:
         p = self.primitive
         calls = {a: self._rule_call(a, recorded) for a in self.arguments}
-        lines = ["        g = g.filled(self.count)"] if p.multiple else []
+        lines = []
+        if p.multiple:
+            lines.append("        if len(g) < self.count:")
+            lines.append("            walk.selecting = True")
+            lines.append("        g = g.filled(self.count)")
         if p.selects is True:
             lines.append("        walk.selecting = True")
         elif p.selects:
@@ -510,15 +514,25 @@ class _Template:
                 calls[a] += f" if q is None else {calls[a]} + {self._bend_call(a, form.names)}"
         if not p.singular:
             return [*lines, *self._edges(calls)]
-        guarded = {a: f"zero_stays({call}, g)" for a, call in calls.items()}
+        staying = {a: self._staying(a, call, recorded) for a, call in calls.items()}
+        inner = self._edges(staying)
+        if not all(call.startswith("product_stays") for call in staying.values()):
+            quiet = "        with np.errstate(divide='ignore', invalid='ignore', over='ignore'):"
+            inner = [quiet, *(f"    {line}" for line in inner)]
         return [
             *lines,
             "        if walk.selecting:",
-            "            with np.errstate(divide='ignore', invalid='ignore', over='ignore'):",
-            *(f"        {line}" for line in self._edges(guarded)),
+            *(f"    {line}" for line in inner),
             "        else:",
             *(f"    {line}" for line in self._edges(calls)),
         ]
+
+    def _staying(self, argument: str, call: str, recorded: bool) -> str:
+        """The code of a cotangent that stays 0 where an element was left out."""
+        factor = re.fullmatch(r"g \* (\w+)", self.primitive.rules[argument].text)
+        if factor:  # that is cheaper to look at than the product
+            return f"product_stays(g, {self._rule_value(argument, factor[1], recorded)})"
+        return f"zero_stays({call}, g)"
 
     def _edges(self, calls: dict[str, str]) -> list[str]:
         """What sets `edge`, given the code of each argument's cotangent."""
@@ -615,6 +629,7 @@ _HELPERS: dict[str, Any] = {
     "make": make,
     "ndarray": np.ndarray,
     "np": np,
+    "product_stays": runtime.product_stays,
     "recorded": runtime.recorded,
     "recorded_outputs": runtime.recorded_outputs,
     "steepening": steepening,

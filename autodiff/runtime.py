@@ -21,6 +21,7 @@ __all__ = [
     "constant_argument",
     "explain",
     "observe",
+    "product_stays",
     "recorded",
     "recorded_outputs",
     "several",
@@ -169,6 +170,18 @@ def zero_stays(r: Any, g: Any) -> Any:
         return r
     undefined = np.isnan(values) & (given == 0)
     return np.where(undefined, 0, r) if np.any(undefined) else r
+
+
+def product_stays(g: Any, factor: Any) -> Any:
+    """``g * factor``, with 0 where `g` is 0, whatever the factor is there."""
+    value = factor._data if factor.__class__ in TENSORS else factor
+    if isinstance(value, float | int):  # np.float64, too
+        if -np.inf < value < np.inf:
+            return g * factor
+    elif np.isfinite(value).all():
+        return g * factor
+    with np.errstate(invalid="ignore", over="ignore"):
+        return zero_stays(g * factor, g)
 
 
 def check_dtype(primitive: Primitive, dtype: np.dtype) -> None:

@@ -18,6 +18,7 @@ __all__ = ["elu", "gelu", "leaky_relu", "normal_cdf"]
 @primitive(
     x=lambda g, x, slope: g * (slope + (1 - slope) * (x > 0).astype(g.dtype)),
     slope=lambda g, x: g * np.minimum(x, 0),
+    singular=True,
     domain=(nonzero, real),
 )
 def leaky_relu(x: Any, slope: Any = 0.01) -> Any:

@@ -19,6 +19,7 @@ _LEAST = -100.0  # what a logarithm is at least
     logits=lambda g, logits, yes, no: g * (no * sigmoid(logits) - yes * sigmoid(-logits)),
     yes=lambda g, logits: g * softplus(-logits),
     no=lambda g, logits: g * softplus(logits),
+    singular=True,
     domain=(real, positive, positive),
     points=[(0.0, 1.0, 0.0), (-30.0, 1.0, 0.0), (30.0, 0.3, 0.7)],
 )
@@ -54,7 +55,7 @@ def _target_rule(g: Any, p: Any) -> Any:
     return g * (no - yes)
 
 
-@primitive(p=_probability_rule, targets=_target_rule, domain=between(0, 1))
+@primitive(p=_probability_rule, targets=_target_rule, singular=True, domain=between(0, 1))
 def binary_cross_entropy(p: Any, targets: Any) -> Any:
     """``-targets * log(p) - (1 - targets) * log(1 - p)``, the logarithms at least -100.
 

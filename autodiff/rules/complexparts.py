@@ -44,6 +44,7 @@ imaginary_part = primitive(
     signature="val",
     val=lambda g, val: g * -1j if np.iscomplexobj(val) else zero(g),
     view=lambda val, part: complex_number(np.real(val), part),
+    selects=True,
     domain=cases(_any),
 )
 
@@ -144,6 +145,7 @@ def _rounding(function: Any) -> Any:
         signature="a, decimals=0, out=None",
         forward=lambda a, decimals, out: np.round(a, decimals),
         a=lambda g: zero(g),
+        selects=True,
         domain=cases(_roundable),
     )
 

@@ -48,6 +48,7 @@ _linspace = primitive(
     ),
     start=lambda g, num, endpoint, axis: _mixed(g, 1 - _parts(g, num, endpoint), axis),
     stop=lambda g, num, endpoint, axis: _mixed(g, _parts(g, num, endpoint), axis),
+    selects=True,
     domain=cases(lambda d: _ends(d, nonzero)),
 )
 
@@ -75,6 +76,7 @@ geomspace = primitive(
     stop=lambda g, y, stop, num, endpoint, axis: (
         _mixed(g * y, _parts(g, num, endpoint), axis) / stop
     ),
+    selects=True,
     domain=cases(lambda d: _ends(d, positive)),
 )
 

@@ -66,6 +66,7 @@ multiply = primitive(
     forward="a * b",
     a="g * b",
     b="g * a",
+    singular=True,
     domain=real,
     points=[0.0],
     operators=("__mul__", "__rmul__"),
@@ -82,7 +83,9 @@ divide = primitive(
 negative = primitive(np.negative, forward="-x", x="-g", domain=real, operators=("__neg__",))
 positive = primitive(np.positive, forward="+x", x="g", domain=real, operators=("__pos__",))
 reciprocal = primitive(np.reciprocal, x="-g * y * y", singular=True, domain=nonzero)
-square = primitive(np.square, forward="x * x", x="g * (x + x)", domain=real, points=[0.0])
+square = primitive(
+    np.square, forward="x * x", x="g * (x + x)", singular=True, domain=real, points=[0.0]
+)
 
 
 # ---------------------------------------------------------------- powers and roots
@@ -145,6 +148,7 @@ hypot = primitive(
     a=lambda g, y, a: g * over(a, y),
     b=lambda g, y, b: g * over(b, y),
     bend=Bend(at=lambda y: y == 0, a=lambda q, da: q * da, b=lambda q, db: q * db),
+    singular=True,
     domain=nonzero,
 )
 
@@ -192,19 +196,21 @@ logaddexp = primitive(
     np.logaddexp,
     a=lambda g, y, a, b: _shares(g, y, a, b, math.e),
     b=lambda g, y, a, b: _shares(g, y, b, a, math.e),
+    singular=True,
     domain=real,
 )
 logaddexp2 = primitive(
     np.logaddexp2,
     a=lambda g, y, a, b: _shares(g, y, a, b, 2),
     b=lambda g, y, a, b: _shares(g, y, b, a, 2),
+    singular=True,
     domain=real,
 )
 
 # ---------------------------------------------------------------- trigonometry
 
-sin = primitive(np.sin, x=lambda g, x: g * np.cos(x), domain=real, points=[0.0])
-cos = primitive(np.cos, x=lambda g, x: -g * np.sin(x), domain=real, points=[0.0])
+sin = primitive(np.sin, x=lambda g, x: g * np.cos(x), singular=True, domain=real, points=[0.0])
+cos = primitive(np.cos, x=lambda g, x: -g * np.sin(x), singular=True, domain=real, points=[0.0])
 tan = primitive(
     np.tan, x=lambda g, y: g * (1 + y * y), singular=True, domain=between(-1.2, 1.2), points=[0.0]
 )
@@ -298,11 +304,12 @@ def _sign(g: Any, y: Any, x: Any) -> Any:
     return over(g - conj(y) * np.real(g * y), np.abs(x))
 
 
-sign = primitive(np.sign, x=_sign, domain=nonzero)
+sign = primitive(np.sign, x=_sign, selects=True, domain=nonzero)
 absolute = primitive(
     np.absolute,
     x=lambda g, x: g * conj(np.sign(x)),
     bend=Bend(at=lambda x: x == 0, x=lambda q, dx: q * conj(dx)),
+    singular=True,
     domain=nonzero,
     kinks=[0.0],
     operators=("__abs__",),
@@ -312,6 +319,7 @@ fabs = primitive(
     np.fabs,
     x=lambda g, x: g * np.sign(x),
     bend=Bend(at=lambda x: x == 0, x=lambda q, dx: q * dx),
+    singular=True,
     domain=nonzero,
     kinks=[0.0],
 )
@@ -377,7 +385,11 @@ fmin = primitive(
     kinks=[1.0],
 )
 heaviside = primitive(
-    np.heaviside, a=lambda g: zero(g), b=lambda g, a: g * (a == 0), domain=(nonzero, real)
+    np.heaviside,
+    a=lambda g: zero(g),
+    b=lambda g, a: g * (a == 0),
+    selects=True,
+    domain=(nonzero, real),
 )
 
 
@@ -389,6 +401,7 @@ copysign = primitive(
     np.copysign,
     a=lambda g, a, b: g * _same_sign(a, b),
     b=lambda g: zero(g),
+    selects=True,
     domain=(nonzero, nonzero),
 )
 
@@ -409,15 +422,16 @@ between_integers = cases(
         {},
     )
 )
-floor = primitive(np.floor, x=lambda g: zero(g), domain=between_integers)
-ceil = primitive(np.ceil, x=lambda g: zero(g), domain=between_integers)
-trunc = primitive(np.trunc, x=lambda g: zero(g), domain=between_integers)
-rint = primitive(np.rint, x=lambda g: zero(g), domain=between(0.6, 1.4))
+floor = primitive(np.floor, x=lambda g: zero(g), selects=True, domain=between_integers)
+ceil = primitive(np.ceil, x=lambda g: zero(g), selects=True, domain=between_integers)
+trunc = primitive(np.trunc, x=lambda g: zero(g), selects=True, domain=between_integers)
+rint = primitive(np.rint, x=lambda g: zero(g), selects=True, domain=between(0.6, 1.4))
 floor_divide = primitive(
     np.floor_divide,
     forward="a // b",
     a=lambda g: zero(g),
     b=lambda g: zero(g),
+    selects=True,
     domain=cases(_quotients),
     operators=("__floordiv__", "__rfloordiv__"),
 )
@@ -426,6 +440,7 @@ remainder = primitive(
     forward="a % b",
     a=lambda g: g,
     b=lambda g, a, b: -g * np.floor_divide(a, b),  # a / b may round up to the next number
+    singular=True,
     domain=cases(_quotients),
     operators=("__mod__", "__rmod__"),
 )
@@ -433,9 +448,12 @@ fmod = primitive(
     np.fmod,
     a=lambda g: g,
     b=lambda g, y, a, b: -g * np.rint((a - y) / b),
+    singular=True,
     domain=cases(_quotients),
 )
-nextafter = primitive(np.nextafter, a=lambda g: g, b=lambda g: zero(g), domain=(real, real))
+nextafter = primitive(
+    np.nextafter, a=lambda g: g, b=lambda g: zero(g), selects=True, domain=(real, real)
+)
 modf = primitive(
     np.modf,
     multiple=True,

@@ -61,6 +61,7 @@ embed = primitive(
     name="embed",
     table=lambda g, indices, table_shape: add_rows(g, indices, table_shape[0]),
     indices=None,
+    selects=True,
     domain=cases(_looked_up),
 )
 add_rows = primitive(

@@ -66,8 +66,8 @@ def _complex_rule(transform: Any) -> Any:
     return rule
 
 
-fft = primitive(np.fft.fft, a=_complex_rule(np.fft.fft), domain=cases(_line))
-ifft = primitive(np.fft.ifft, a=_complex_rule(np.fft.ifft), domain=cases(_line))
+fft = primitive(np.fft.fft, a=_complex_rule(np.fft.fft), selects=True, domain=cases(_line))
+ifft = primitive(np.fft.ifft, a=_complex_rule(np.fft.ifft), selects=True, domain=cases(_line))
 
 
 def _half_weights(kept: int, length: int, axis: int, ndim: int, inner: float) -> np.ndarray:
@@ -95,8 +95,8 @@ def _irfft_rule(g: Any, a_shape: tuple[int, ...], axis: int, norm: Any) -> Any:
     return _cut_or_pad(half * weights.astype(g.dtype), a_shape)
 
 
-rfft = primitive(np.fft.rfft, a=_rfft_rule, domain=cases(_line))
-irfft = primitive(np.fft.irfft, a=_irfft_rule, domain=cases(_half_line))
+rfft = primitive(np.fft.rfft, a=_rfft_rule, selects=True, domain=cases(_line))
+irfft = primitive(np.fft.irfft, a=_irfft_rule, selects=True, domain=cases(_half_line))
 
 
 @composite(np.fft.hfft, domain=cases(_half_line))

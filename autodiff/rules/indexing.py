@@ -163,6 +163,7 @@ assign = primitive(
     signature="x, index, value",
     x=lambda g, index: assign(g, index, 0),
     value=_assign_value_rule,
+    selects=True,
     domain=cases(_assigned),
 )
 
@@ -253,6 +254,7 @@ diagonal = primitive(
     signature="x, offset=0, axis1=0, axis2=1",
     x=lambda g, x_shape, offset, axis1, axis2: on_diagonal(g, x_shape, offset, axis1, axis2),
     view=True,
+    selects=True,
     domain=cases(_diagonal_case),
 )
 

@@ -52,7 +52,9 @@ def _hermitian(d: Draw) -> Call:
     return (separated(d),), {"UPLO": d.choice(("L", "U"))}
 
 
-eigh = primitive(np.linalg.eigh, multiple=True, a=_eigh_rule, domain=cases(_hermitian))
+eigh = primitive(
+    np.linalg.eigh, multiple=True, a=_eigh_rule, selects=True, domain=cases(_hermitian)
+)
 
 
 @composite(np.linalg.eigvalsh, domain=cases(_hermitian))

@@ -63,6 +63,7 @@ _cholesky = primitive(
     name="cholesky",
     signature="a",
     a=_cholesky_rule,
+    selects=True,
     domain=cases(lambda d: ((separated(d),), {})),
 )
 

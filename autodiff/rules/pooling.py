@@ -193,6 +193,7 @@ window_max = primitive(
     _maximum,
     name="max_pool",
     x=lambda g, x, y, windows: share(g, x, y, windows),
+    selects=True,
     domain=cases(_pooled),
 )
 share = primitive(
@@ -209,12 +210,14 @@ collect = primitive(
     v=lambda g, x, top, windows: share(g, x, top, windows),
     x=None,
     top=None,
+    selects=True,
     domain=cases(_shared(False)),
 )
 window_sum = primitive(
     lambda x, windows: _reduce(x, windows, np.add, 0),
     name="sum_pool",
     x=lambda g, windows: spread(g, windows),
+    selects=True,
     domain=cases(_pooled),
 )
 

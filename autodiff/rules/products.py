@@ -312,6 +312,7 @@ _einsum = primitive(
     forward=_contract,
     signature="subscripts, *operands, optimize=False",
     operands=_einsum_rule,
+    selects=True,
     domain=cases(_contraction),
 )
 

@@ -121,6 +121,7 @@ def _quantile(function: Any, skip: bool) -> tuple[Any, Any]:
         ),
         q=lambda g, a, q, axis, method, weights: _order_rule(g, a, q, axis, method, weights, skip),
         weights=None,
+        selects=True,
         domain=cases(_quantile_case),
     )
     middle: Callable[..., Any] = np.nanmedian if skip else np.median
@@ -130,6 +131,7 @@ def _quantile(function: Any, skip: bool) -> tuple[Any, Any]:
         signature="a, axis=None, out=None, overwrite_input=False, keepdims=False",
         forward=lambda a, axis, out, overwrite_input, keepdims: middle(a, axis, keepdims=keepdims),
         a=lambda g, y, a, axis: _values_rule(g, y, a, 0.5, axis, "linear", None, skip),
+        selects=True,
         domain=cases(_median_case),
     )
     return quantile, median

@@ -256,6 +256,7 @@ repeat = primitive(
     signature="x, repeats, axis=None",
     x=_repeat_rule,
     repeats=None,
+    selects=True,
     domain=cases(_repeated),
 )
 

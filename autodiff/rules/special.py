@@ -47,7 +47,12 @@ i0_derivative = primitive(
     domain=cases(_any_order),
 )
 i0 = primitive(
-    np.i0, signature="x", x=lambda g, x: g * i0_derivative(x, 1), domain=real, points=[0.0]
+    np.i0,
+    signature="x",
+    x=lambda g, x: g * i0_derivative(x, 1),
+    singular=True,
+    domain=real,
+    points=[0.0],
 )
 
 
@@ -101,6 +106,7 @@ sinc = primitive(
     np.sinc,
     signature="x",
     x=lambda g, x: g * sinc_derivative(x, 1),
+    singular=True,
     domain=real,
     points=[0.0],
 )

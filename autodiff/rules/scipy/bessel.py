@@ -50,10 +50,13 @@ def _j1_slope(x: Any) -> Any:
     return np.where(near, (special.j0(x) - special.jv(2, np.where(near, x, 0))) / 2, far)
 
 
-j0 = primitive(special.j0, x=lambda g, x: -g * special.j1(x), domain=real, points=[0.0])
+j0 = primitive(
+    special.j0, x=lambda g, x: -g * special.j1(x), singular=True, domain=real, points=[0.0]
+)
 j1 = primitive(
     special.j1,
     x=lambda g, x: g * _j1_slope(x),
+    singular=True,
     domain=real,
     points=[0.0],
 )
@@ -100,10 +103,13 @@ def _far_or(near: Any, g: Any, y: Any, x: Any, order: Any, sign: int) -> Any:
     return np.where(far, g * (np.sign(x) * np.sign(y) * slope), near)
 
 
-i0 = primitive(special.i0, x=lambda g, x: g * special.i1(x), domain=real, points=[0.0])
+i0 = primitive(
+    special.i0, x=lambda g, x: g * special.i1(x), singular=True, domain=real, points=[0.0]
+)
 i1 = primitive(
     special.i1,
     x=lambda g, x: g * ((special.i0(x) + special.iv(2, x)) / 2),
+    singular=True,
     domain=real,
     points=[0.0],
 )
@@ -117,6 +123,7 @@ i1e = primitive(
     x=lambda g, y, x: _far_or(
         g * ((special.i0e(x) + special.ive(2, x)) / 2) - _scaled(g, y, x), g, y, x, 1, -1
     ),
+    singular=True,
     domain=nonzero,
 )
 iv = _of_any_order(

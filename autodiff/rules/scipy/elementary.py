@@ -157,7 +157,9 @@ inv_boxcox1p = primitive(
 
 # ---------------------------------------------------------------- accurate elementary functions
 
-cosm1 = primitive(special.cosm1, x=lambda g, x: -g * np.sin(x), domain=real, points=[0.0])
+cosm1 = primitive(
+    special.cosm1, x=lambda g, x: -g * np.sin(x), singular=True, domain=real, points=[0.0]
+)
 expm1 = primitive(
     special.expm1, x=lambda g, x: g * np.exp(x), singular=True, domain=real, points=[0.0, -40.0]
 )

@@ -37,6 +37,7 @@ hyp0f1 = primitive(
     special.hyp0f1,
     a=unknown("hyp0f1", "the parameter"),
     b=lambda g, a, b: g * (special.hyp0f1(a + 1, b) / a),
+    singular=True,
     domain=at_parameters([(1,), (1.5,)], real),
 )
 

@@ -61,6 +61,7 @@ _solve_triangular = primitive(
     signature="a, b, trans=0, lower=False, unit_diagonal=False",
     a=_triangular_a,
     b=_triangular_b,
+    selects=True,
     domain=cases(_triangular),
 )
 
@@ -161,6 +162,7 @@ _solve_banded = primitive(
     name="solve_banded",
     ab=_banded_ab,
     b=_banded_b,
+    selects=True,
     domain=cases(_banded),
 )
 

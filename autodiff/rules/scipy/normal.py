@@ -110,14 +110,19 @@ def _hazard_slope(y: Any, x: Any) -> Any:
 
 
 hazard = primitive(
-    _hazard, name="hazard", x=lambda g, y, x: g * _hazard_slope(y, x), domain=real, points=[-40.0]
+    _hazard,
+    name="hazard",
+    x=lambda g, y, x: g * _hazard_slope(y, x),
+    singular=True,
+    domain=real,
+    points=[-40.0],
 )
 
 ndtr = primitive(
     special.ndtr, x=lambda g, x: g * (np.exp(x * x * -0.5) / ROOT_TWO_PI), domain=real, points=[0.0]
 )
 log_ndtr = primitive(
-    special.log_ndtr, x=lambda g, x: g * hazard(x), domain=real, points=[0.0, -30.0]
+    special.log_ndtr, x=lambda g, x: g * hazard(x), singular=True, domain=real, points=[0.0, -30.0]
 )
 ndtri = primitive(
     special.ndtri,
