@@ -178,7 +178,7 @@ def product_stays(g: Any, factor: Any) -> Any:
     if isinstance(value, float | int):  # np.float64, too
         if -np.inf < value < np.inf:
             return g * factor
-    elif np.isfinite(value).all():
+    elif np.logical_and.reduce(np.isfinite(value), axis=None):
         return g * factor
     with np.errstate(invalid="ignore", over="ignore"):
         return zero_stays(g * factor, g)

@@ -45,9 +45,7 @@ def _exponentials(x: Any, axis: int) -> Any:
 
 
 def _largest(x: Any, axis: int) -> Any:
-    """The largest (real part) of each row along `axis`, which keeps length 1."""
-    if x.dtype.kind == "c":  # a complex shift would take the logarithm to another branch
-        x = x.real
+    """The largest of each row along `axis`, which keeps length 1."""
     if x.ndim == 2 and x.shape[1] <= _FEW_COLUMNS and axis in (1, -1) and x.shape[1]:
         return np.maximum.reduce(x.T.copy(), axis=0)[:, None]
     return np.maximum.reduce(x, axis=axis, keepdims=True)
@@ -90,6 +88,7 @@ def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     >>> float(logsumexp(np.array([1000.0, 1000.0])) - 1000)  # doctest: +ELLIPSIS
     0.69314718...
     """
+    # A complex shift would take the logarithm to another branch.
     top = np.max(np.real(x), axis=axis, keepdims=True)
     if np.iscomplexobj(x):
         top = np.where(np.isfinite(top), top, 0)
