@@ -358,9 +358,13 @@ class ArrayMethods(BitOperators, MemoryMembers):
     def imag(self, value: Any) -> None:
         self.imag[...] = value
 
-    def astype(self, dtype: DTypeLike, **options: Any) -> Tensor:
-        """The elements in another dtype; a gradient flows where both are inexact."""
-        return call(np.ndarray.astype, self, dtype)
+    def astype(self, dtype: DTypeLike, *args: Any, **options: Any) -> Tensor:
+        """The elements in another dtype; a gradient flows where both are inexact.
+
+        The other arguments are NumPy's; with ``copy=False`` and the dtype that it has, the tensor
+        itself is returned.
+        """
+        return call(np.ndarray.astype, self, dtype, *args, **options)
 
     def copy(self, order: Any = "C") -> Tensor:
         """A new Tensor of the same value, in the graph of this one."""

@@ -26,7 +26,7 @@ def row_sums(x: np.ndarray) -> np.ndarray:
     array([[3.],
            [7.]])
     """
-    if not _suits_blas(x):
+    if not x.shape or not _suits_blas(x):
         return np.add.reduce(x, axis=-1, keepdims=True)
     *outer, width = x.shape
     return x.reshape(math.prod(outer), width).dot(_ones(width, x.dtype)).reshape(*outer, 1)

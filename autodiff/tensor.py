@@ -371,7 +371,14 @@ class Tensor(Writable, Protocols, ArrayMethods):
         return f"{kind}({value}{extra})"
 
     def __format__(self, spec: str) -> str:
-        return format(self._data.item() if not self.shape else self, spec) if spec else str(self)
+        if not spec:
+            return str(self)
+        if self.shape:
+            raise TypeError(
+                f"format: {spec!r} is for one number, and the tensor has shape {self.shape}; "
+                "write np.array2string(t.numpy(), precision=2) for all, or f'{t[i]:.2f}' for one"
+            )
+        return format(self._data.item(), spec)
 
     def __reduce__(self) -> Any:
         if not self.is_leaf:

@@ -242,6 +242,15 @@ def multi_dot(arrays: Any) -> Any:
     arrays = list(arrays)
     if len(arrays) < 2:
         raise ValueError(f"multi_dot: at least two arrays are needed, not {len(arrays)}")
+    if len(arrays) == 2:
+        return np.dot(*arrays)
+    for place, array in enumerate(arrays):
+        inner = 0 < place < len(arrays) - 1
+        if np.ndim(array) != 2 and (inner or np.ndim(array) != 1):
+            raise np.linalg.LinAlgError(
+                f"multi_dot: array {place} has shape {np.shape(array)}; each has two dimensions, "
+                "the first and the last may have one (write a @ b @ c for stacks of matrices)"
+            )
     first, last = np.ndim(arrays[0]) == 1, np.ndim(arrays[-1]) == 1
     if first:
         arrays[0] = arrays[0][None, :]

@@ -69,6 +69,8 @@ def _positions(lanes: Any, q: Any, method: Any, skip: bool) -> Any:
 def _values_rule(
     g: Any, y: Any, a: Any, q: Any, axis: Any, method: Any, weights: Any, skip: bool
 ) -> Any:
+    if not np.size(a):
+        return np.zeros_like(a)
     lanes = _lanes(a, axis)
     kept = lanes.shape[:-1]
     g, y = (np.moveaxis(np.reshape(v, (np.size(q), *kept)), 0, -1) for v in (g, y))

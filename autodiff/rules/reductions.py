@@ -281,7 +281,7 @@ def _prod_rule(g: Any, y: Any, x: Any, axis: Any, keepdims: bool, where: Any) ->
         x = np.where(where, x, 1)
     if _is_normal(y):
         return _masked(g * (restore_axes(y, axis, keepdims) / x), where)
-    axes = normalize_axes(axis, len(x.shape))
+    axes = normalize_axes(axis, len(x.shape)) if x.shape else ()  # a number has an axis 0 here
     others = _axis_back(_others(_axis_last(x, axes)), x.shape, axes)
     return _masked(g * others, where)
 
@@ -423,7 +423,7 @@ cumsum = primitive(
 
 
 def _cumprod_rule(g: Any, y: Any, x: Any, axis: int | None) -> Any:
-    if axis is None:
+    if axis is None or not x.shape:
         return np.reshape(_cumprod_rule(g, y, np.reshape(x, -1), 0), x.shape)
     if _is_normal(y):
         return np.flip(np.cumsum(np.flip(g * y, axis), axis), axis) / x

@@ -41,7 +41,8 @@ ravel = primitive(
 )
 
 
-def _inverse(axes: Sequence[int]) -> tuple[int, ...]:
+def _inverse(axes: Sequence[int] | int) -> tuple[int, ...]:
+    axes = tuple(axes) if np.iterable(axes) else (axes,)
     return tuple(np.argsort([axis % len(axes) for axis in axes]).tolist())
 
 
@@ -228,7 +229,7 @@ roll = primitive(
 
 def _repeat_rule(g: Any, x_shape: tuple[int, ...], repeats: Any, axis: int | None) -> Any:
     shape = x_shape
-    if axis is None:
+    if axis is None or not x_shape:
         shape, axis = (int(np.prod(x_shape)),), 0
     axis %= len(shape)
     if np.ndim(repeats) == 0 or np.size(repeats) == 1:
@@ -301,8 +302,15 @@ def _converted(d: Draw) -> Call:
 
 
 @composite(np.ndarray.astype, domain=cases(_converted))
-def astype(x: Any, dtype: Any) -> Any:
+def astype(
+    x: Any, dtype: Any, order: Any = "K", casting: Any = "unsafe", subok: bool = True,
+    copy: bool = True,
+) -> Any:  # fmt: skip
     """The elements in another dtype; whole numbers and truth values leave the graph."""
+    if casting != "unsafe" or order != "K":
+        np.empty(0, x.dtype).astype(dtype, order, casting)  # NumPy's own error
+    if not copy and x.dtype == np.dtype(dtype):
+        return x
     if np.dtype(dtype).kind in "fc":
         return _cast(x, dtype)
     return make(as_value(plain(x).astype(dtype)), None)

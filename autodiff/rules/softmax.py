@@ -40,7 +40,7 @@ def _exponentials(x: Any, axis: int) -> Any:
         and np.minimum.reduce(x, axis=None) >= -_MODERATE
     ):
         return np.exp(x)
-    powers = x - _largest(x, axis)
+    powers = np.asarray(x - _largest(x, axis))
     return np.exp(powers, out=powers)
 
 
@@ -130,7 +130,10 @@ def softmax(x: Any, axis: int = -1) -> Any:
     >>> softmax(np.array([1000.0, 1000.0]))
     array([0.5, 0.5])
     """
-    powers = _exponentials(_floats(x), axis)
+    x = _floats(x)
+    if not x.size:
+        return x.copy()
+    powers = _exponentials(x, axis)
     powers /= _total(powers, axis)
     return powers
 
@@ -150,7 +153,9 @@ def log_softmax(x: Any, axis: int = -1) -> Any:
     array([     0., -10000.])
     """
     x = _floats(x)
-    shifted = x - _largest(x, axis)
+    if not x.size:
+        return x.copy()
+    shifted = np.asarray(x - _largest(x, axis))
     if shifted.dtype.kind == "c":
         return shifted - np.log(_total(np.exp(shifted), axis))
     shifted -= np.log1p(_beside_one(np.exp(shifted), axis))
