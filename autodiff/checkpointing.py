@@ -170,7 +170,7 @@ class _Checkpoint(Node):
 
     def saved(self) -> Iterator[np.ndarray]:
         leaves = self.arguments.leaves if self.arguments is not None else []
-        values = (leaf._data if isinstance(leaf, Tensor) else leaf for leaf in leaves)
+        values = (leaf._value if isinstance(leaf, Tensor) else leaf for leaf in leaves)
         return (value for value in values if isinstance(value, np.ndarray))
 
     def pull(self, g: Parts, walk: Walk) -> Edge | None:
@@ -227,7 +227,7 @@ def _sample(output: Any) -> np.ndarray | None:
     """About fifty elements of a result, or all, by which it is recognised."""
     if not isinstance(output, Tensor):
         return None
-    values = np.asarray(output._data)
+    values = np.asarray(output._value)
     return np.array(values.flat[:: 1 + values.size // 50])
 
 

@@ -415,7 +415,7 @@ def unsupported(*functions: Any, instead: str) -> None:
 def plain(value: Any) -> Any:
     """`value` with every Tensor in it, also inside containers, replaced by its array."""
     if value.__class__ in TENSORS:
-        return value._data
+        return value._value
     if isinstance(value, tuple) and hasattr(value, "_make"):
         return value._make(plain(item) for item in value)  # type: ignore[attr-defined]
     if isinstance(value, list | tuple):

@@ -27,7 +27,7 @@ class Protocols:
 
     __slots__ = ()
 
-    _data: Any  # an ndarray, or a NumPy scalar
+    _value: Any  # an ndarray, or a NumPy scalar
     _node: Node | None
 
     def __array_ufunc__(
@@ -48,9 +48,9 @@ class Protocols:
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> np.ndarray:
         if self._node is not None and grad_enabled():
-            raise GradientError(array_refused(self._data.shape, sys._getframe(1)))
-        array = np.asarray(self._data, dtype=dtype)
-        if array is not self._data:
+            raise GradientError(array_refused(self._value.shape, sys._getframe(1)))
+        array = np.asarray(self._value, dtype=dtype)
+        if array is not self._value:
             return array
         if copy:
             return array.copy()
@@ -58,48 +58,48 @@ class Protocols:
         return array
 
     def __len__(self) -> int:
-        if not self._data.shape:
+        if not self._value.shape:
             raise TypeError("len() of a tensor without dimensions")
-        return self._data.shape[0]
+        return self._value.shape[0]
 
     def __iter__(self) -> Iterator[Any]:
-        if not self._data.shape:
+        if not self._value.shape:
             raise TypeError("iteration over a tensor without dimensions")
         return dispatch[iter](self)
 
     def __bool__(self) -> bool:
-        return bool(self._data)
+        return bool(self._value)
 
     def __float__(self) -> float:
         if self._node is not None:
             check_read(self._node, sys._getframe(1))
-        return float(self._data)
+        return float(self._value)
 
     def __int__(self) -> int:
         if self._node is not None:
             warn_detached(self._node, sys._getframe(1), "int")
-        return int(self._data)
+        return int(self._value)
 
     # These are constant between whole numbers, so they lose no gradient.
 
     def __floor__(self) -> int:
-        return math.floor(self._data)
+        return math.floor(self._value)
 
     def __ceil__(self) -> int:
-        return math.ceil(self._data)
+        return math.ceil(self._value)
 
     def __trunc__(self) -> int:
-        return math.trunc(self._data)
+        return math.trunc(self._value)
 
     def __complex__(self) -> complex:
         if self._node is not None:
             check_read(self._node, sys._getframe(1))
-        return complex(self._data)
+        return complex(self._value)
 
     def __index__(self) -> int:
-        if self._data.dtype.kind not in "iu":
+        if self._value.dtype.kind not in "iu":
             raise DtypeError(
                 f"a whole number is needed (an index, an axis, a count), not a tensor of dtype "
-                f"{self._data.dtype}; write int(t)"
+                f"{self._value.dtype}; write int(t)"
             )
-        return operator.index(self._data)
+        return operator.index(self._value)

@@ -172,7 +172,7 @@ class _Template:
             add("    _tensors = False")
         else:
             add(f"    {receiver}_node = {receiver}._node")
-            add(f"    {receiver} = {receiver}._data")
+            add(f"    {receiver} = {receiver}._value")
         for argument in self.arguments:
             if argument != receiver:
                 lines.extend(self._unwrapped(argument, receiver))
@@ -180,7 +180,7 @@ class _Template:
             add(f"    {argument}_class = {argument}.__class__")
             add(f"    if {argument}_class in TENSORS:")
             add("        _tensors = True")
-            add(f"        {argument} = {argument}._data")
+            add(f"        {argument} = {argument}._value")
             if argument in self.exposed:
                 add(f"    elif {argument}_class not in _FIXED:")
                 add("        _guarded = True")
@@ -229,7 +229,7 @@ class _Template:
             add("    return _several(y, _node)")
         else:
             lines.extend(self._new_result())
-            add("    _result._data = y")
+            add("    _result._value = y")
             add("    _result._node = _node")
             add("    return _result")
         return "\n".join(lines) + "\n"
@@ -249,7 +249,7 @@ class _Template:
             f"    if {kind} is Result or {kind} in TENSORS:",
             *(["        _tensors = True"] if receiver is None else []),
             f"        {argument}_node = {argument}._node",
-            f"        {argument} = {argument}._data",
+            f"        {argument} = {argument}._value",
             "    else:",
             f"        {argument}_node = None",
         ]

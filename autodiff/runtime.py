@@ -76,7 +76,7 @@ def unwrap(sequence: Any) -> tuple[tuple[Node | None, ...] | None, Any, bool]:
         if item.__class__ in TENSORS:
             found = True
             nodes.append(item._node)
-            values.append(item._data)
+            values.append(item._value)
         else:
             nodes.append(None)
             values.append(item)
@@ -97,7 +97,7 @@ def constant_argument(function: str, name: str, value: Any) -> Any:
             f"{function}: the argument {name!r} has no derivative rule, and the tensor passed for "
             "it is in the graph; pass t.detach() if no gradient shall flow"
         )
-    return value._data
+    return value._value
 
 
 def untracked(value: Any, tensors: bool, multiple: bool) -> Any:
@@ -116,7 +116,7 @@ def viewing(base: Tensor, value: Any, owner: Any, *taken: Any) -> Tensor:
         value: the result, whose memory belongs to the array `owner`, or to none other.
         taken: the primitive, and its arguments besides the first.
     """
-    data = base._data
+    data = base._value
     if owner is not None and (owner is data or owner is data.base):
         return make_view(value, None, base, *taken)
     return make(value, None)
@@ -165,7 +165,7 @@ def zero_stays(r: Any, g: Any) -> Any:
 
     They were left out on the way to the result, so an infinite slope there does not matter.
     """
-    values, given = (v._data if v.__class__ in TENSORS else v for v in (r, g))
+    values, given = (v._value if v.__class__ in TENSORS else v for v in (r, g))
     if np.shape(values) != np.shape(given):
         return r
     undefined = np.isnan(values) & (given == 0)
@@ -174,7 +174,7 @@ def zero_stays(r: Any, g: Any) -> Any:
 
 def product_stays(g: Any, factor: Any) -> Any:
     """``g * factor``, with 0 where `g` is 0, whatever the factor is there."""
-    value = factor._data if factor.__class__ in TENSORS else factor
+    value = factor._value if factor.__class__ in TENSORS else factor
     if isinstance(value, float | int):  # np.float64, too
         if -np.inf < value < np.inf:
             return g * factor

@@ -127,9 +127,9 @@ class _Search:
             self.places.append(Elements(array))
 
     def _tensor(self, tensor: Tensor) -> None:
-        self.places.append(Attributes(self._store, tensor, ("_data", "_node")))
+        self.places.append(Attributes(self._store, tensor, ("_value", "_node")))
         if tensor.node is None:  # what a gradient flows to is not changed in place
-            self._waiting.append(tensor._data)
+            self._waiting.append(tensor._value)
 
     def _generator(self, generator: Any) -> None:
         self.places.append(Generator(generator))
@@ -220,7 +220,7 @@ def _named_arrays(value: Any) -> Iterator[np.ndarray]:
     if isinstance(value, np.ndarray):
         yield value
     elif isinstance(value, Tensor):
-        yield from _named_arrays(value._data) if value.node is None else ()
+        yield from _named_arrays(value._value) if value.node is None else ()
     elif isinstance(value, list | tuple):
         for item in value:
             yield from _named_arrays(item)

@@ -60,7 +60,7 @@ class Tensor(Writable, Protocols, ArrayMethods):
     array([2., 4.])
     """
 
-    __slots__ = ("__weakref__", "_data", "_name", "_node")
+    __slots__ = ("__weakref__", "_name", "_node", "_value")
 
     _name: str | None  # only of a tensor without a node; may be unset
 
@@ -72,7 +72,7 @@ class Tensor(Writable, Protocols, ArrayMethods):
         name: str | None = None,
     ) -> None:
         value = as_value(_plain(data), dtype)
-        self._data = value.copy() if isinstance(value, np.ndarray) else value
+        self._value = value.copy() if isinstance(value, np.ndarray) else value
         self._node = None
         self.name = name
         if requires_grad:
@@ -93,11 +93,11 @@ class Tensor(Writable, Protocols, ArrayMethods):
         of more than 1,024 elements may be missed (see CONVENTIONS.md) unless it is followed by
         ``t.data = t.data``.
         """
-        return _handed_out(self._data)
+        return _handed_out(self._value)
 
     @data.setter
     def data(self, value: Any) -> None:
-        if value is self._data:
+        if value is self._value:
             if isinstance(value, np.ndarray):
                 mark_changed(value)
             return
@@ -112,55 +112,55 @@ class Tensor(Writable, Protocols, ArrayMethods):
             _check_differentiable(value.dtype)
             if isinstance(node, Leaf):
                 node.dtype = value.dtype
-        self._data = value
+        self._value = value
         if isinstance(self, View):
             self._from = None  # this value is its own
 
     def numpy(self) -> np.ndarray:
         """The value as an ndarray, without a copy; it does not carry gradients."""
-        return np.asarray(_handed_out(self._data))
+        return np.asarray(_handed_out(self._value))
 
     def item(self) -> Any:
         """The single element as a Python number."""
         if self._node is not None:
             warn_detached(self._node, sys._getframe(1), "item")
-        return self._data.item()
+        return self._value.item()
 
     def tolist(self) -> Any:
         """The value as nested lists of Python numbers."""
         if self._node is not None:
             warn_detached(self._node, sys._getframe(1), "tolist")
-        return self._data.tolist()
+        return self._value.tolist()
 
     @property
     def shape(self) -> tuple[int, ...]:
         """The length of each dimension."""
-        return self._data.shape
+        return self._value.shape
 
     @property
     def dtype(self) -> np.dtype:
         """The dtype of the value."""
-        return self._data.dtype
+        return self._value.dtype
 
     @property
     def ndim(self) -> int:
         """The number of dimensions."""
-        return self._data.ndim
+        return self._value.ndim
 
     @property
     def size(self) -> int:
         """The number of elements."""
-        return self._data.size
+        return self._value.size
 
     @property
     def nbytes(self) -> int:
         """The size of the value in bytes."""
-        return self._data.nbytes
+        return self._value.nbytes
 
     @property
     def itemsize(self) -> int:
         """The size of one element in bytes."""
-        return self._data.itemsize
+        return self._value.itemsize
 
     # ---------------------------------------------------------------- the place in the graph
 
@@ -254,7 +254,7 @@ class Tensor(Writable, Protocols, ArrayMethods):
 
     def detach(self) -> Tensor:
         """A tensor of the same value (shared, not copied) outside the graph."""
-        return make(self._data, None)
+        return make(self._value, None)
 
     def as_subclass(self, kind: type[T]) -> T:
         """The same value at the same place in the graph, as a tensor of a subclass.
@@ -262,7 +262,7 @@ class Tensor(Writable, Protocols, ArrayMethods):
         The constructor of `kind` is not called.
         """
         result: Any = object.__new__(kind)
-        result._data, result._node = self._data, self._node
+        result._value, result._node = self._value, self._node
         if issubclass(kind, View):
             result._from = None
         if self._node is None:
@@ -358,10 +358,10 @@ class Tensor(Writable, Protocols, ArrayMethods):
     # ---------------------------------------------------------------- looks and copies
 
     def __contains__(self, value: Any) -> bool:
-        return bool(np.any(self._data == _plain(value)))
+        return bool(np.any(self._value == _plain(value)))
 
     def __repr__(self) -> str:
-        value = np.array2string(np.asarray(self._data), separator=", ", prefix="Tensor(")
+        value = np.array2string(np.asarray(self._value), separator=", ", prefix="Tensor(")
         extra = "" if self.dtype in (np.float64, np.int64, np.bool_) else f", dtype={self.dtype}"
         if self._node is not None:
             extra += ", requires_grad=True" if self.is_leaf else f", from={self._node.operation}"
@@ -378,7 +378,7 @@ class Tensor(Writable, Protocols, ArrayMethods):
                 f"format: {spec!r} is for one number, and the tensor has shape {self.shape}; "
                 "write np.array2string(t.numpy(), precision=2) for all, or f'{t[i]:.2f}' for one"
             )
-        return format(self._data.item(), spec)
+        return format(self._value.item(), spec)
 
     def __reduce__(self) -> Any:
         if not self.is_leaf:
@@ -389,7 +389,7 @@ class Tensor(Writable, Protocols, ArrayMethods):
         kind = Tensor if isinstance(self, Result) else type(self)
         grad = _plain(self.grad)  # the value alone, if it is a Tensor with a graph of its own
         own = getattr(self, "__dict__", None)
-        return _rebuild, (kind, self._data, self.requires_grad, self.name, grad), own
+        return _rebuild, (kind, self._value, self.requires_grad, self.name, grad), own
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
         rebuild, (kind, *content), own = self.__reduce__()
@@ -425,7 +425,7 @@ class View(Result):
 def make(value: Any, node: Node | None) -> Tensor:
     """A Tensor of this value (not copied) at this place in the graph."""
     result: Tensor = Result()  # pyright: ignore[reportCallIssue] - it has no constructor
-    result._data = value
+    result._value = value
     result._node = node
     return result
 
@@ -433,7 +433,7 @@ def make(value: Any, node: Node | None) -> Tensor:
 def make_view(value: Any, node: Node | None, *taken: Any) -> Tensor:
     """The same as a view, ``taken`` of a base by a primitive, with these further arguments."""
     result: Any = View()  # pyright: ignore[reportCallIssue] - it has no constructor
-    result._data = value
+    result._value = value
     result._node = node
     result._from = taken
     return note(result)
@@ -442,7 +442,7 @@ def make_view(value: Any, node: Node | None, *taken: Any) -> Tensor:
 def make_input(value: Any) -> Tensor:
     """A fresh input of a transform: the same value at a new node that ends its walk."""
     parent = value._node if isinstance(value, Tensor) else None
-    data = value._data if isinstance(value, Tensor) else _known(value, as_value(value))
+    data = value._value if isinstance(value, Tensor) else _known(value, as_value(value))
     _check_differentiable(data.dtype)
     return make(data, Alias(data.shape, data.dtype, parent))
 
@@ -489,7 +489,7 @@ def borrowed(tensor: Tensor) -> Any:
     >>> array += 1
     >>> t.data = array
     """
-    return tensor._data
+    return tensor._value
 
 
 def store(target: Any, value: Any, function: str) -> Any:
@@ -509,7 +509,7 @@ def _rebuild(
     kind: type, data: Any, requires_grad: bool, name: str | None, grad: Any = None
 ) -> Tensor:
     result = object.__new__(kind)
-    result._data = data
+    result._value = data
     if requires_grad:
         result._node = leaf = Leaf(result, name)
         leaf.grad = grad
@@ -522,7 +522,7 @@ def _rebuild(
 def _plain(value: Any) -> Any:
     """The value of a Tensor, also inside lists; anything else as it is."""
     if isinstance(value, Tensor):
-        return value._data
+        return value._value
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     return value
@@ -556,7 +556,7 @@ def _float_example(dtype: np.dtype) -> str:
 
 def _seed(output: Tensor, gradient: Any) -> Any:
     """The cotangent of `output` to start from, in the walk's convention."""
-    if gradient is None and output._data.__class__ is np.float64:
+    if gradient is None and output._value.__class__ is np.float64:
         return _ONE
     shape, dtype = output.shape, output.dtype
     if gradient is None:

@@ -96,7 +96,7 @@ class Value:
         """The name of the tensor, as far as it has one."""
         if self.node is not None:
             return make(self.data, self.node).name
-        if self.tensor is not None and self.tensor._data is self.data:
+        if self.tensor is not None and self.tensor._value is self.data:
             return self.tensor.name
         return None  # the tensor has been bound to another value since
 
@@ -300,11 +300,11 @@ class Trace(Context):
             if value is not None:
                 return value
             node = node.parent if isinstance(node, Alias) else None
-        return self._by_data.get(id(item._data))
+        return self._by_data.get(id(item._value))
 
     def _new(self, item: Any, producer: Operation | None = None, index: int = 0) -> Value:
         if isinstance(item, Tensor):
-            value = Value(item._data, item.node, item, producer, index)
+            value = Value(item._value, item.node, item, producer, index)
         else:
             value = Value(item, None, None, producer, index)
         if not isinstance(value.data, np.ndarray | np.generic):

@@ -24,7 +24,7 @@ class Writable:
 
     __slots__ = ()
 
-    _data: Any  # an ndarray, or a NumPy scalar
+    _value: Any  # an ndarray, or a NumPy scalar
     _node: Any  # a Node, or None
     _from: tuple[Any, ...] | None = None  # only of a view: its base, and how it was taken
 
@@ -37,12 +37,12 @@ class Writable:
             ShapeError, DtypeError: the value does not fit into this tensor.
             InPlaceError: this tensor is a leaf, shares memory with one, or is a read-only view.
         """
-        if value.shape != self._data.shape:
+        if value.shape != self._value.shape:
             raise ShapeError(
                 f"in-place: a value of shape {value.shape} does not fit into a tensor of shape "
-                f"{self._data.shape}"
+                f"{self._value.shape}"
             )
-        value = _cast(value, self._data.dtype)
+        value = _cast(value, self._value.dtype)
         base, recording = self, grad_enabled()
         while base._from is not None:
             _check_writable(base, recording)
@@ -64,7 +64,7 @@ class Writable:
 def _take(tensor: Any, value: Any, recording: bool) -> None:
     """Give `tensor` this value and, if `recording`, its place in the graph."""
     ours = isinstance(value, Writable)
-    tensor._data = value._data if ours else value
+    tensor._value = value._value if ours else value
     if recording:
         name = tensor.name  # it may belong to the node
         tensor._node = value._node if ours else None
@@ -90,7 +90,7 @@ def _is_detached(view: Any) -> bool:
 
 
 def _check_writable(view: Any, recording: bool) -> None:
-    if isinstance(view._data, np.ndarray) and not view._data.flags.writeable:
+    if isinstance(view._value, np.ndarray) and not view._value.flags.writeable:
         raise ReadOnlyError(
             f"in-place: this tensor is a read-only view, the result of {view._from[1].name}; "
             "work on a copy (t = t.copy())"

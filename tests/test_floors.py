@@ -207,7 +207,7 @@ def private_attributes(module: str, source: str) -> list[str]:
         if not isinstance(node, ast.Attribute):
             continue
         is_autodiff = isinstance(node.value, ast.Name) and node.value.id == "ad"
-        if (is_autodiff and node.attr not in PUBLIC) or node.attr in ("_node", "_data"):
+        if (is_autodiff and node.attr not in PUBLIC) or node.attr in ("_node", "_value"):
             wrong.append(f"{module}:{node.lineno} uses {ast.unparse(node)}")
     return wrong
 
@@ -316,7 +316,7 @@ def test_a_right_arrow_is_let_through(module, source):
     assert wrong_arrows(module, source) == []
 
 
-@pytest.mark.parametrize("source", ["ad.graph.walk", "x._node", "self.weight._data"])
+@pytest.mark.parametrize("source", ["ad.graph.walk", "x._node", "self.weight._value"])
 def test_reaching_past_the_public_names_is_noticed(source):
     assert len(private_attributes("nn.x", source)) == 1
 

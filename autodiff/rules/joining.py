@@ -231,9 +231,9 @@ def rows(x: Tensor) -> Iterator[Any]:
     They are one operation: each by itself would have a gradient of the size of the whole. That ends
     with a write to `x`, as what was not handed out by then has changed.
     """
-    data, parts = x._data, slices(x)
+    data, parts = x._value, slices(x)
     for index, part in enumerate(parts):
-        yield as_view(part, x, as_part, index) if x._data is data else x[index]
+        yield as_view(part, x, as_part, index) if x._value is data else x[index]
 
 
 dispatch[iter] = rows

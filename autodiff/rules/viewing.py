@@ -18,9 +18,9 @@ def as_view(result: Any, x: Tensor, taken: Any, *args: Any) -> Any:
 
     taken: a primitive that gives views, or a `Selection`.
     """
-    if not isinstance(result, Tensor) or not isinstance(result._data, np.ndarray):
+    if not isinstance(result, Tensor) or not isinstance(result._value, np.ndarray):
         return result
-    return make_view(result._data, result._node, x, taken, *args)
+    return make_view(result._value, result._node, x, taken, *args)
 
 
 class Selection:

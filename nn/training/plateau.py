@@ -117,18 +117,18 @@ class ReduceOnPlateau(Callback):
         self.plateau.reset()
         epochs = trainer.history.epochs
         for epoch in epochs:
-            reached = self.plateau.reached(self._value(epoch))
+            reached = self.plateau.reached(self._watched(epoch))
             # A checkpoint that was written before this callback's turn has the rate before it.
             if reached and epoch is epochs[-1] and trainer.optimizer.lr == epoch.learning_rate:
                 self._reduce(trainer)
 
     def on_epoch_end(self, trainer: Trainer) -> None:
-        if self.plateau.reached(self._value(trainer.history.epochs[-1])):
+        if self.plateau.reached(self._watched(trainer.history.epochs[-1])):
             self._reduce(trainer)
 
     def _reduce(self, trainer: Trainer) -> None:
         rate = trainer.optimizer.lr
         trainer.optimizer.lr = min(rate, max(rate * self.factor, self.lowest))
 
-    def _value(self, epoch: Any) -> float:
+    def _watched(self, epoch: Any) -> float:
         return (epoch.validation or epoch.train)[self.metric]
