@@ -87,7 +87,6 @@ class MemoryMembers:
 
     __slots__ = ()
 
-    base = _Refused(_MEMORY)
     byteswap = _Refused(_MEMORY)
     ctypes = _Refused(_MEMORY)
     dump = _Refused("write t.numpy().dump(file), or pickle.dump(t, file) for a leaf")
@@ -101,7 +100,6 @@ class MemoryMembers:
     strides = _Refused(_MEMORY)
     tobytes = _Refused(_MEMORY)
     tofile = _Refused("write t.numpy().tofile(file)")
-    view = _Refused("t.astype(dtype) converts; t.numpy().view(dtype) shows the same bytes")
 
     @property
     def device(self) -> str:

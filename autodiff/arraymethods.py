@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from autodiff.arraymembers import BitOperators, MemoryMembers
+from autodiff.errors import DtypeError
 from autodiff.registry import dispatch
 
 if TYPE_CHECKING:
@@ -141,6 +142,19 @@ class ArrayMethods(BitOperators, MemoryMembers):
 
     def __setitem__(self, index: Any, value: Any) -> None:
         call(operator.setitem, self, index, value)
+
+    def view(self, dtype: Dtype = None) -> Tensor:
+        """A view of all elements; a write to it is a write to this tensor.
+
+        Raises DtypeError for another dtype, as bytes have no derivative.
+        """
+        have = call(np.result_type, self)
+        if dtype is not None and np.dtype(dtype) != have:
+            raise DtypeError(
+                f"view: the bytes of {have} numbers cannot be seen as {np.dtype(dtype)} in the "
+                "graph; t.astype(dtype) converts, t.numpy().view(dtype) leaves the graph"
+            )
+        return dispatch[operator.getitem](self, Ellipsis)
 
     # -- in place: the tensor gets a new value, with the graph that belongs to it
 

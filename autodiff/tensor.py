@@ -72,7 +72,7 @@ class Tensor(Writable, Protocols, ArrayMethods):
         name: str | None = None,
     ) -> None:
         value = as_value(_plain(data), dtype)
-        self._value = value.copy() if isinstance(value, np.ndarray) else value
+        self._value = value.copy("K") if isinstance(value, np.ndarray) else value
         self._node = None
         self.name = name
         if requires_grad:
@@ -251,6 +251,15 @@ class Tensor(Writable, Protocols, ArrayMethods):
     def zero_grad(self) -> None:
         """Forget the gradient."""
         self.grad = None
+
+    @property
+    def base(self) -> Tensor | None:
+        """The tensor that this one is a view of, at the end of all views between; or None."""
+        base, taken = None, self._from
+        while taken is not None:
+            base = taken[0]
+            taken = base._from
+        return base
 
     def detach(self) -> Tensor:
         """A tensor of the same value (shared, not copied) outside the graph."""

@@ -64,12 +64,21 @@ class Writable:
 def _take(tensor: Any, value: Any, recording: bool) -> None:
     """Give `tensor` this value and, if `recording`, its place in the graph."""
     ours = isinstance(value, Writable)
-    tensor._value = value._value if ours else value
+    tensor._value = _laid_out(value._value if ours else value, tensor._value)
     if recording:
         name = tensor.name  # it may belong to the node
         tensor._node = value._node if ours else None
         if name is not None:
             tensor.name = name
+
+
+def _laid_out(value: Any, like: Any) -> Any:
+    """`value` with its elements in memory in the order of `like`: views depend on it."""
+    if not isinstance(value, np.ndarray) or value.strides == like.strides:
+        return value
+    result = np.empty_like(like, value.dtype)
+    result[...] = value
+    return result
 
 
 def _cast(value: Any, dtype: np.dtype) -> Any:

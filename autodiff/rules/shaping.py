@@ -23,7 +23,7 @@ def _reshaped(d: Draw) -> Call:
     return (x, d.choice(shapes[1:] if x.size == 0 else shapes)), {"order": d.choice("CF")}
 
 
-reshape = primitive(
+_reshape = primitive(
     np.reshape,
     signature="x, shape, order='C', *, copy=None",
     forward="np.asarray(x).reshape(shape, order=order) if copy is None"
@@ -32,13 +32,42 @@ reshape = primitive(
     view=True,
     domain=cases(_reshaped),
 )
-ravel = primitive(
+_ravel = primitive(
     np.ravel,
     signature="x, order='C'",
     x=lambda g, x_shape, order: np.reshape(g, x_shape, order),
     view=True,
     domain=cases(lambda d: ((d.array(),), {"order": d.choice("CF")})),
 )
+
+
+def _in_memory(x: Any) -> str:
+    """What order "A" means for a value: Fortran's, if it lies in memory like that."""
+    flags = np.asarray(plain(x)).flags
+    return "F" if flags.f_contiguous and not flags.c_contiguous else "C"
+
+
+@composite(np.reshape, domain=cases(_reshaped))
+def reshape(a: Any, /, shape: Any, order: Any = "C", *, copy: bool | None = None) -> Any:
+    """The same elements in another shape."""
+    if order == "A":
+        order = _in_memory(a)
+    return _reshape(a, shape, order, copy=copy)
+
+
+@composite(
+    np.ravel,
+    domain=cases(lambda d: ((d.array(),), {"order": d.choice("CFAK")})),
+)
+def ravel(a: Any, order: Any = "C") -> Any:
+    """The elements in one dimension."""
+    if order == "A":
+        order = _in_memory(a)
+    elif order == "K":  # as they lie in memory: axes with large steps first
+        strides = np.asarray(plain(a)).strides
+        a = np.transpose(a, sorted(range(len(strides)), key=lambda axis: -abs(strides[axis])))
+        order = "C"
+    return _ravel(a, order)
 
 
 def _inverse(axes: Sequence[int] | int) -> tuple[int, ...]:

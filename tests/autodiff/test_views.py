@@ -105,9 +105,19 @@ WRITES = {
     "three views deep": lambda a: a.T[::-1][0].__setitem__(slice(1, None), 3.0),
     "a diagonal": lambda a: np.einsum("ii->i", a).__imul__(10.0),
     "an element without dimensions": lambda a: a[0, 0, ...].__setitem__((), 4.0),
+    "a column-major view": lambda a: np.ravel(a.T, order="A").__setitem__(1, 3.0),
+    "elements as they lie": lambda a: np.ravel(a.T, order="K").__setitem__(1, 3.0),
+    "view": lambda a: a.view()[0].__setitem__(0, 3.0),
+    "a write that could turn memory round": lambda a: turned(a),
     "a copy": lambda a: a.flatten().__setitem__(0, 5.0),
     "a slice of a list": lambda a: a[[0, 1]].__setitem__(0, 5.0),
 }
+
+
+def turned(a):
+    a.T[...] = np.array([[1.0, 2.0], [3.0, 4.0]])
+    a.reshape(-1)[0] = 9.0
+    a.T.reshape(-1)[1] = 8.0  # a copy
 
 
 def exchange(a):
@@ -339,3 +349,19 @@ def test_a_checkpoint_may_write_to_what_it_captures():
     expected = ad.grad(lambda x: called(lambda f: f, x))(x)
     again = ad.grad(lambda x: called(ad.checkpoint, x))(x)
     np.testing.assert_allclose(again, expected, rtol=1e-12)
+
+
+def test_a_view_knows_its_base():
+    t = ad.tensor([[1.0, 2.0], [3.0, 4.0]])
+    assert t.base is None
+    assert (t * 1).base is None
+    assert t[0].base is t
+    assert t.T[0][::-1].base is t
+    assert t[[0]].base is None
+
+
+def test_bytes_are_not_viewed_as_other_numbers():
+    t = ad.tensor([1.0, 2.0])
+    np.testing.assert_array_equal(t.view(np.float64).data, t.data)
+    with pytest.raises(TypeError, match=r"t\.astype\(dtype\) converts"):
+        t.view(np.float32)

@@ -21,6 +21,10 @@ WAYS = {
     "reshape": lambda a: a.reshape(-1),
     "reshape in Fortran's order": lambda a: np.reshape(a, (-1, 1), order="F"),
     "ravel": np.ravel,
+    "ravel as in memory": lambda a: np.ravel(a, order="K"),
+    "ravel in its own order": lambda a: np.ravel(a, order="A"),
+    "reshape in its own order": lambda a: np.reshape(a, (1, -1), order="A"),
+    "view": lambda a: a.view(),
     "swapaxes": lambda a: np.swapaxes(a, 0, -1),
     "moveaxis": lambda a: np.moveaxis(a, 0, -1),
     "flip": np.flip,
@@ -79,9 +83,9 @@ def gap(array):
 
 
 class Program(RuleBasedStateMachine):
-    @initialize(shape=st.sampled_from(SHAPES), seed=st.integers(0, 99))
-    def begin(self, shape, seed):
-        self.x = np.random.default_rng(seed).uniform(-1, 1, shape)
+    @initialize(shape=st.sampled_from(SHAPES), seed=st.integers(0, 99), order=st.sampled_from("CF"))
+    def begin(self, shape, seed, order):
+        self.x = np.array(np.random.default_rng(seed).uniform(-1, 1, shape), order=order)
         self.steps = []
         self.plain = [np.copy(self.x)]
         self.tensors = [ad.tensor(self.x, requires_grad=True) * 1]
