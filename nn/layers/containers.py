@@ -68,7 +68,7 @@ class MLP(Sequential):
     activation: a name (see `nn.activation`), a class or a function; None for no activation.
     output_activation: the same for after the last layer.
     dropout: the probability with which a hidden unit is dropped in training.
-    weight_init, dtype, rng: as for `Linear`; `rng` also draws for dropout.
+    weight_init, bias_init, dtype, rng: as for `Linear`; `rng` also draws for dropout.
 
     >>> MLP([784, 64, 10], dropout=0.2)
     MLP(
@@ -87,6 +87,7 @@ class MLP(Sequential):
         output_activation: str | Layer | None = None,
         dropout: float = 0.0,
         weight_init: init.Initializer | None = None,
+        bias_init: init.Initializer | None = None,
         dtype: DTypeLike = np.float32,
         rng: np.random.Generator | None = None,
     ) -> None:
@@ -101,7 +102,12 @@ class MLP(Sequential):
             last = index == len(sizes) - 2
             layers.append(
                 Linear(
-                    sizes[index], sizes[index + 1], weight_init=weight_init, dtype=dtype, rng=rng
+                    sizes[index],
+                    sizes[index + 1],
+                    weight_init=weight_init,
+                    bias_init=bias_init,
+                    dtype=dtype,
+                    rng=rng,
                 )
             )
             kind = output_activation if last else activation

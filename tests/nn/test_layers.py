@@ -41,6 +41,14 @@ def test_initialisers_can_be_chosen():
     assert layer.weight.dtype == np.float64
 
 
+def test_an_mlp_hands_its_initialisers_to_every_layer():
+    weights, biases = partial(nn.init.constant, value=2.0), partial(nn.init.constant, value=-0.5)
+    model = nn.MLP([4, 8, 5, 3], weight_init=weights, bias_init=biases)
+    linear = [layer for layer in model if isinstance(layer, nn.Linear)]
+    assert [set(layer.weight.numpy().ravel()) for layer in linear] == [{2.0}] * 3
+    assert [set(layer.bias.numpy()) for layer in linear] == [{-0.5}] * 3
+
+
 def test_float32_stays_float32_from_the_input_to_the_gradient():
     model = nn.MLP([4, 8, 3], dropout=0.5)
     loss = nn.cross_entropy(model(np.ones((5, 4), np.float32)), np.zeros(5, int))
