@@ -81,7 +81,7 @@ class _Checkpointed:
             return outputs.rebuild(outputs.leaves)
         node = _Checkpoint(function, arguments, surroundings, outputs.leaves)
         leaves = [
-            leaf if old is None else make(leaf.data, Output(node, index, leaf.shape, leaf.dtype))
+            leaf if old is None else make(leaf._value, Output.of(node, index, leaf._value))
             for index, (leaf, old) in enumerate(zip(outputs.leaves, tracked, strict=True))
         ]
         return outputs.rebuild(leaves)  # the graph inside, held by `tracked` alone, goes away

@@ -289,7 +289,8 @@ def primitive(
         view: whether the result may be a view of the first argument, as NumPy's is. A write to it
             is then a write to that argument. If not all elements of the argument are in the view,
             it is the function that makes a write one: ``view(x, value, *others)`` is `x` with
-            `value` in the view's place.
+            `value` in the view's place. If there are several results, it is what takes one of
+            them, ``view(x, i)``, a primitive or the like.
         name: by default the function's own.
 
     Raises:

@@ -202,14 +202,13 @@ class _Template:
             add("        y = _as_value(y)")
         untracked = " and ".join(f"{a}_node is None" for a in self.arguments)
         if p.view:
-            lines.extend(self._owner_of_result())
-            add(f"    if {untracked}:")
             view = f"_viewing(_base, y, _owner, {self._taken()})"
-            add(
-                f"        return {view}"
-                if receiver
-                else f"        return {view} if _tensors else y"
-            )
+            if p.multiple:
+                view = "_several(y, None, _base, _primitive.view)"
+            else:
+                lines.extend(self._owner_of_result())
+            add(f"    if {untracked}:")
+            add(f"        return {view if receiver else f'{view} if _tensors else y'}")
         else:
             add(f"    if {untracked}:")
             add(f"        return _untracked(y, {'True' if receiver else '_tensors'}, {p.multiple})")
@@ -226,7 +225,8 @@ class _Template:
         if self.keeps_result:
             add(f"    _node.y_kept = {self._keep('y', 'y')}")
         if p.multiple:
-            add("    return _several(y, _node)")
+            view = ", _base, _primitive.view" if p.view else ""
+            add(f"    return _several(y, _node{view})")
         else:
             lines.extend(self._new_result())
             add("    _result._value = y")

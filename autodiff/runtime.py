@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from autodiff.contexts import forget_ended, special
+from autodiff.dtypes import FLOAT64
 from autodiff.errors import AutodiffError, DtypeError, ShapeError, UnsupportedError
 from autodiff.graph import Node, Output
 from autodiff.modes import calm, calmly, thread_state
-from autodiff.tensor import TENSORS, Tensor, as_value, make, make_view
+from autodiff.tensor import TENSORS, Result, Tensor, View, as_value, make
+from autodiff.views import note
 
 if TYPE_CHECKING:
     from autodiff.primitive import Primitive
@@ -117,9 +119,13 @@ def viewing(base: Tensor, value: Any, owner: Any, *taken: Any) -> Tensor:
         taken: the primitive, and its arguments besides the first.
     """
     data = base._value
-    if owner is not None and (owner is data or owner is data.base):
-        return make_view(value, None, base, *taken)
-    return make(value, None)
+    if owner is None or (owner is not data and owner is not data.base):
+        return make(value, None)
+    result: Any = View()  # pyright: ignore[reportCallIssue] - it has no constructor
+    result._value = value
+    result._node = None
+    result._from = (base, *taken)
+    return note(result)
 
 
 def shapes_of(values: Any) -> list[tuple[int, ...]]:
@@ -127,18 +133,30 @@ def shapes_of(values: Any) -> list[tuple[int, ...]]:
     return [np.shape(value) for value in values]
 
 
-def several(values: Any, node: Node | None) -> Any:
-    """The results of an operation with several, as Tensors in the container that NumPy uses."""
-    tensors = []
+def several(values: Any, node: Node | None, base: Any = None, taken: Any = None) -> Any:
+    """The results of an operation with several, as Tensors in the container that NumPy uses.
+
+    With `base` and `taken`, result number i is the view ``taken(base, i)``. It is not yet noted as
+    one (see `views.note`).
+    """
+    tensors: list[Any] = []
+    output = Output.of
     for index, value in enumerate(values):
-        if value.__class__ is not np.ndarray or not value.shape:
+        array = value.__class__ is np.ndarray and value.shape
+        if not array and value.__class__ is not np.float64:
             value = as_value(value)
-        if node is None:
-            tensors.append(make(value, None))
-        elif value.dtype.kind in "fc":
-            tensors.append(make(value, Output(node, index, value.shape, value.dtype)))
-        else:
+        dtype = value.dtype
+        if node is not None and dtype is not FLOAT64 and dtype.kind not in "fc":
             tensors.append(value)
+            continue
+        if array and base is not None:
+            result: Any = View()  # pyright: ignore[reportCallIssue] - it has no constructor
+            result._from = (base, taken, index)
+        else:
+            result = Result()  # pyright: ignore[reportCallIssue]
+        result._value = value
+        result._node = None if node is None else output(node, index, value)
+        tensors.append(result)
     kind = type(values)
     return kind._make(tensors) if hasattr(kind, "_make") else kind(tensors)
 
@@ -153,9 +171,7 @@ def recorded(value: Any, node: Any) -> Any:
 def recorded_outputs(node: Any) -> list[Tensor]:
     """The results of an operation with several, as the Tensors that it returned."""
     return [
-        make(value, Output(node, index, value.shape, value.dtype))
-        if value.dtype.kind in "fc"
-        else value
+        make(value, Output.of(node, index, value)) if value.dtype.kind in "fc" else value
         for index, value in enumerate(as_value(value) for value in node.y_kept)
     ]
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import accumulate
 from typing import Any
+from weakref import ref
 
 import numpy as np
 
 from autodiff.domains import Call, Draw, cases
-from autodiff.primitive import composite, primitive
+from autodiff.primitive import composite, plain, primitive
 from autodiff.registry import dispatch
 from autodiff.rules.indexing import as_part
-from autodiff.rules.viewing import Selection, as_view
-from autodiff.tensor import Tensor
+from autodiff.rules.viewing import Selection
+from autodiff.tensor import Tensor, View
+from autodiff.views import note, recent
 
 # ---------------------------------------------------------------- joining
 
@@ -164,11 +166,15 @@ _split_cases = cases(
         {"axis": d.choice((0, -1))},
     )
 )
+_part = Selection(
+    "array_split", lambda x, index, where, axis: np.array_split(x, where, axis)[index]
+)
 _array_split = primitive(
     np.array_split,
     signature="x, indices_or_sections, axis=0",
     multiple=True,
     x=_array_split_rule,
+    view=_part,
     domain=_split_cases,
 )
 
@@ -176,14 +182,16 @@ _array_split = primitive(
 @composite(np.array_split, domain=_split_cases)
 def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> Any:
     """Parts along an axis, as nearly equal as can be, or between indices."""
-    parts = _array_split(ary, indices_or_sections, axis)
-    where = np.copy(indices_or_sections) if np.ndim(indices_or_sections) else indices_or_sections
-    return [as_view(part, ary, _part, where, axis, index) for index, part in enumerate(parts)]
-
-
-_part = Selection(
-    "array_split", lambda x, indices, axis, index: np.array_split(x, indices, axis)[index]
-)
+    where = (
+        indices_or_sections if isinstance(indices_or_sections, int) else plain(indices_or_sections)
+    )
+    parts = _array_split(ary, where, axis)
+    where = where if isinstance(where, int) else np.copy(where)  # the user's may change
+    for part in parts:
+        if isinstance(part, View):
+            part._from = (*(part._from or ()), where, axis)
+            note(part)
+    return parts
 
 
 @composite(np.split, domain=cases(lambda d: ((d.array((4, 2)), d.choice((2, [1, 3]))), {})))
@@ -218,6 +226,7 @@ def dsplit(ary: Any, indices_or_sections: Any) -> Any:
 @primitive(
     x=lambda g, x_shape: np.stack(_filled(g, [x_shape[1:]] * x_shape[0])),
     multiple=True,
+    view=as_part,
     domain=cases(lambda d: ((d.array(min_dims=1, min_side=1),), {})),
 )
 def slices(x: Any) -> tuple[Any, ...]:
@@ -232,8 +241,14 @@ def rows(x: Tensor) -> Iterator[Any]:
     with a write to `x`, as what was not handed out by then has changed.
     """
     data, parts = x._value, slices(x)
+    add, forget = recent.add, recent.discard
     for index, part in enumerate(parts):
-        yield as_view(part, x, as_part, index) if x._value is data else x[index]
+        if x._value is not data:
+            yield x[index]
+            continue
+        if part.__class__ is View:
+            add(ref(part, forget))  # as `note` does
+        yield part
 
 
 dispatch[iter] = rows

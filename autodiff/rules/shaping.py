@@ -35,6 +35,7 @@ _reshape = primitive(
 _ravel = primitive(
     np.ravel,
     signature="x, order='C'",
+    forward="np.asarray(x).ravel(order)",
     x=lambda g, x_shape, order: np.reshape(g, x_shape, order),
     view=True,
     domain=cases(lambda d: ((d.array(),), {"order": d.choice("CF")})),
@@ -61,6 +62,8 @@ def reshape(a: Any, /, shape: Any, order: Any = "C", *, copy: bool | None = None
 )
 def ravel(a: Any, order: Any = "C") -> Any:
     """The elements in one dimension."""
+    if order == "C" or order == "F":
+        return _ravel(a, order)
     if order == "A":
         order = _in_memory(a)
     elif order == "K":  # as they lie in memory: axes with large steps first
