@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cmath import isfinite
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -181,7 +182,11 @@ def zero_stays(r: Any, g: Any) -> Any:
 
     They were left out on the way to the result, so an infinite slope there does not matter.
     """
-    values, given = (v._value if v.__class__ in TENSORS else v for v in (r, g))
+    values = r._value if r.__class__ in TENSORS else r
+    size = _square_sum(values)
+    if size == size:  # there is no NaN
+        return r
+    given = g._value if g.__class__ in TENSORS else g
     if np.shape(values) != np.shape(given):
         return r
     undefined = np.isnan(values) & (given == 0)
@@ -190,14 +195,23 @@ def zero_stays(r: Any, g: Any) -> Any:
 
 def product_stays(g: Any, factor: Any) -> Any:
     """``g * factor``, with 0 where `g` is 0, whatever the factor is there."""
-    value = factor._value if factor.__class__ in TENSORS else factor
-    if isinstance(value, float | int):  # np.float64, too
-        if -np.inf < value < np.inf:
-            return g * factor
-    elif np.logical_and.reduce(np.isfinite(value), axis=None):
+    size = _square_sum(factor._value if factor.__class__ in TENSORS else factor)
+    if isfinite(size):  # so all elements are
         return g * factor
     with np.errstate(invalid="ignore", over="ignore"):
         return zero_stays(g * factor, g)
+
+
+def _square_sum(value: Any) -> Any:
+    """A number that is NaN if an element is, and not finite if one is infinite.
+
+    No other look at all elements of a small array takes as little time. It overflows where some
+    are large, so "not finite" may be wrong; "finite" and, for real numbers, "not NaN" are right.
+    """
+    if value.__class__ is np.ndarray:
+        flat = value.ravel("K")
+        return flat.dot(flat)
+    return value
 
 
 def check_dtype(primitive: Primitive, dtype: np.dtype) -> None:

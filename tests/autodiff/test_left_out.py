@@ -235,3 +235,26 @@ def test_what_is_not_left_out_keeps_its_infinite_slope():
         forward = ad.jvp(lambda x: np.sqrt(x)[0], (np.array([0.0, 4.0]),), (np.ones(2),))[1]
     np.testing.assert_array_equal(found, [np.inf, 0.25, 0])
     assert forward == np.inf
+
+
+@pytest.mark.parametrize("dtype", ["e", "f", "d", "F", "D"])
+@pytest.mark.parametrize("large", [None, np.inf, np.nan, "max"])
+def test_large_infinite_and_missing_factors_are_told_apart(dtype, large):
+    """A factor that is finite stays as it is, however large its square."""
+    a = np.array([[1, 2, 3], [4, 5, 6]], dtype)
+    if large is not None:
+        a[1, 1] = np.finfo(dtype).max if large == "max" else large
+    x = np.ones((2, 3), dtype)
+    for factor in (a, np.asfortranarray(a), np.repeat(a, 2, axis=1)[:, ::2], a[::-1]):
+        with np.errstate(all="ignore"):
+            found = ad.vjp(lambda x, f=factor: (x * f)[:, 2], x)[1](np.ones(2, dtype))[0]
+        expected = np.zeros((2, 3), dtype)
+        expected[:, 2] = np.conjugate(factor[:, 2])
+        np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_a_mask_as_a_factor_is_finite():
+    mask = np.array([True, False, True])
+    found = ad.grad(lambda x: (np.log(x) * mask)[0])(np.array([2.0, 0.0, 0.0]))
+    np.testing.assert_array_equal(found, [0.5, 0, 0])
