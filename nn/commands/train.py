@@ -15,6 +15,7 @@ import numpy as np
 
 import autodiff as ad
 import nn
+from nn.commands.divergence import Divergence, no_better_than_guessing
 from nn.commands.measuring import Measurement, measure
 from nn.commands.preparing import (
     SCALES,
@@ -31,7 +32,7 @@ from nn.data import DataLoader, Dataset
 from nn.data.transforms import Compose
 from nn.errors import DataNotFoundError, UserError
 from nn.extras import needs
-from nn.training.callbacks import Checkpoint
+from nn.training.callbacks import Callback, Checkpoint
 from nn.training.checkpoints import load_checkpoint, restore, save_checkpoint
 from nn.training.files import write_json
 from nn.training.history import Epoch, History, show
@@ -46,6 +47,16 @@ class Interrupted(UserError):
     """The user pressed Ctrl-C; the message says what is left."""
 
 
+class _KeepSettings(Callback):
+    """Writes the settings of a run once it is known that it can begin, or go on."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+
+    def on_fit_start(self, trainer: Trainer) -> None:
+        self.run.write_config()
+
+
 def train(arguments: Namespace) -> None:
     """Train a network as the command line says, and write its run folder."""
     # the parser leaves out what is not on the command line
@@ -55,7 +66,7 @@ def train(arguments: Namespace) -> None:
         data, test = _load(given)
         settings = Settings.choose(given, data)
     else:
-        _check_resumed(arguments, given)
+        _check_resumed(arguments, given, resumed)
         settings = replace(resumed.settings, **given)
         data, test = nn.data.load(settings.dataset)
     print(data.source)
@@ -71,8 +82,7 @@ def train(arguments: Namespace) -> None:
     if resumed is None:
         run = Run.create(getattr(arguments, "out", None), settings, scaling, data)
     else:
-        run = replace(resumed, settings=settings)
-        run.write_config()
+        run = replace(resumed, settings=settings)  # written once the checkpoint is loaded
     print(_describe(run, model, part, validation))
 
     _draw_graph(run, model, part)
@@ -81,7 +91,11 @@ def train(arguments: Namespace) -> None:
         nn.CrossEntropyLoss(),
         settings.make_optimizer(model),
         metrics=["accuracy"],
-        callbacks=[Checkpoint(run.folder)],
+        callbacks=[
+            _KeepSettings(run),
+            Checkpoint(run.folder),
+            Divergence(part.targets, settings.lr),
+        ],
         schedule=None if settings.schedule == "constant" else SCHEDULES[settings.schedule],
         rng=rng,
     )
@@ -95,6 +109,8 @@ def train(arguments: Namespace) -> None:
     print(
         f"test {said}, on {len(test):,} images the network has not seen (weights of epoch {kept})"
     )
+    if warning := no_better_than_guessing(run.classes, test.targets, measured.accuracy):
+        print(f"warning: {warning}", file=sys.stderr)
     print(f"{history.seconds:.1f} s of training, {history.samples_per_second:,.0f} images/s")
     print(f"written to {run.folder}: {', '.join(sorted(p.name for p in run.folder.iterdir()))}")
 
@@ -111,12 +127,19 @@ def _load(given: Mapping[str, Any]) -> tuple[Dataset, Dataset]:
         return data, test
 
 
-def _check_resumed(arguments: Namespace, given: dict[str, Any]) -> None:
+def _check_resumed(arguments: Namespace, given: dict[str, Any], run: Run) -> None:
     others = [name for name in (*given, "out") if name != "epochs" and name in arguments]
     if others:
         flags = ", ".join("--" + name.replace("_", "-") for name in others)
         raise UsageError(
             f"--resume takes all settings but --epochs from {arguments.resume}; leave out {flags}"
+        )
+    planned = run.settings.epochs
+    if given.get("epochs", planned) < planned:
+        raise UsageError(
+            f"--epochs {given['epochs']}: {run.folder} was to have {planned} epochs, and a run "
+            f"that is resumed keeps or raises their number; write --epochs {planned} or more, or "
+            "train a new run"
         )
 
 

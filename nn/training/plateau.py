@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from nn.training.callbacks import Callback
+from nn.training.history import direction_of
 
 if TYPE_CHECKING:
     from nn.training.trainer import Trainer
@@ -28,12 +29,17 @@ class Plateau:
 
     def __init__(
         self,
-        *,
         patience: int = 10,
+        *,
         threshold: float = 1e-4,
         cooldown: int = 0,
         minimize: bool = True,
     ) -> None:
+        if isinstance(patience, str):  # a metric, which comes first elsewhere
+            raise TypeError(
+                f"patience is {patience!r}; give a number of values first, and a metric by name: "
+                f"metric={patience!r}"
+            )
         if patience < 0 or cooldown < 0 or not threshold >= 0:
             raise ValueError(
                 f"Plateau: patience is {patience}, cooldown {cooldown} and threshold {threshold}; "
@@ -88,26 +94,29 @@ class ReduceOnPlateau(Callback):
     """Multiplies the learning rate by `factor` when a metric gets no better; for `Trainer`.
 
     metric: of the validation if there is one, otherwise of the training; see `History.best`.
-    factor: below 1. lowest: where the rate stays. Other settings: as for `Plateau`, in epochs.
+    factor: below 1. lowest: where the rate stays. minimize: whether smaller is better, by default
+    for what is called a loss or an error. Other settings: as for `Plateau`, in epochs.
     Use it without a schedule, which would set the rate again.
     """
 
     def __init__(
         self,
-        metric: str = "loss",
+        patience: int = 10,
         *,
+        metric: str = "loss",
         factor: float = 0.1,
         lowest: float = 0.0,
-        patience: int = 10,
         threshold: float = 1e-4,
         cooldown: int = 0,
-        minimize: bool = True,
+        minimize: bool | None = None,
     ) -> None:
         if not 0 < factor < 1:
             raise ValueError(f"ReduceOnPlateau: factor is {factor}; give a number from 0 to 1")
         self.metric = metric
         self.factor = factor
         self.lowest = lowest
+        if minimize is None:
+            minimize = direction_of(metric) == "min"
         self.plateau = Plateau(
             patience=patience, threshold=threshold, cooldown=cooldown, minimize=minimize
         )

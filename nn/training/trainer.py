@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import time
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ from nn.training.history import Epoch, History
 from nn.training.metrics import Means, Metric, resolve
 from nn.training.progress import ProgressBar
 from nn.training.schedules import Schedule
+from nn.training.steps import Steps
 
 __all__ = ["Data", "Trainer"]
 
@@ -48,7 +50,9 @@ class Trainer:
     metrics: names (see `nn.training.METRICS`) or functions of two arrays, (outputs, targets), that
         return the mean over the batch.
     callbacks: see `nn.training.Callback`; they are called in this order.
-    schedule: changes the learning rate from step to step; see `nn.training.schedules`.
+    schedule: changes the learning rate from batch to batch; see `nn.training.schedules`.
+    clip_norm: the norm of all gradients together that no step exceeds; None for no limit.
+    accumulate: how many batches make a step, as if they were one batch.
     rng: draws the order of the samples; by default nn's own generator.
 
     While `fit` runs, callbacks find here: `history`, `epoch` (from 1), `last_epoch`, `batch` (from
@@ -75,6 +79,8 @@ class Trainer:
         metrics: Iterable[str | Metric] = (),
         callbacks: Iterable[Callback] = (),
         schedule: Schedule | None = None,
+        clip_norm: float | None = None,
+        accumulate: int = 1,
         rng: np.random.Generator | None = None,
     ) -> None:
         self.model = model
@@ -83,6 +89,7 @@ class Trainer:
         self.metrics = resolve(metrics)
         self.callbacks = list(callbacks)
         self.schedule = schedule
+        self.steps = Steps(clip_norm, accumulate)
         self.rng = random.as_generator(rng, "Trainer")
         self.history = History()
         self.means = Means(self.metrics)
@@ -111,8 +118,10 @@ class Trainer:
             the trainer was built in the same way. `epochs` counts from the start of that call.
         progress: show a progress bar; not needed with a `ProgressBar` among the callbacks.
 
-        Raises TrainingError when the loss becomes NaN or infinite.
+        Raises TrainingError when the loss becomes NaN or infinite. Warns (UserWarning) when the
+        optimizer holds none of the model's parameters, so that nothing would be learned.
         """
+        self._check_optimizer()
         loader = _batches(train, batch_size, shuffle=shuffle, rng=self.rng)
         held_out = None if validation is None else _batches(validation, EVALUATION_BATCH)
         self._generators = generators.find_generators(
@@ -179,6 +188,16 @@ class Trainer:
             "learning_rate": self._rate,
         }
 
+    def _check_optimizer(self) -> None:
+        own = {id(parameter) for parameter in self.model.parameters()}
+        if own and not any(id(parameter) in own for parameter in self.optimizer.parameters):
+            warnings.warn(
+                f"Trainer: the optimizer holds none of the model's {len(own)} parameters, so "
+                "it learns nothing; make the optimizer of model.parameters()",
+                UserWarning,
+                stacklevel=3,
+            )
+
     def _resume(self, path: Path) -> None:
         path = path / "last.safetensors" if path.is_dir() else path
         state = load_checkpoint(path)
@@ -204,6 +223,8 @@ class Trainer:
         # looked up once, since at batch size 1 every microsecond counts
         model, loss_function, optimizer = self.model, self.loss, self.optimizer
         schedule, means = self.schedule, Means(self.metrics)
+        take, summed = self.steps.take, getattr(self.loss, "reduction", "mean") == "sum"
+        self.steps.reset()
         watchers = [c.on_batch_end for c in callbacks if _overrides(c, Callback.on_batch_end)]
         done = (self.epoch - 1 - self.first_epoch) * self.batches  # batches before this epoch
         total = (self.last_epoch - self.first_epoch) * self.batches
@@ -220,9 +241,7 @@ class Trainer:
                 value = loss.item()
                 if not math.isfinite(value):
                     raise TrainingError(self._explain(value, inputs))
-                optimizer.zero_grad()
-                loss.backward()
-                optimizer.step()
+                take(optimizer, loss, len(targets), summed, self.batch == self.batches)
                 means.add(mean_loss(loss_function, value, len(targets)), outputs.data, targets)
                 for watch in watchers:
                     watch(self)

@@ -211,6 +211,25 @@ def test_resuming_takes_no_other_settings(run, fails):
     assert "leave out --lr, --out" in said
 
 
+@pytest.mark.parametrize(
+    ("flags", "damage", "status", "message"),
+    [
+        (["--epochs", "3"], "", 2, "--epochs 3: run was to have 10 epochs"),
+        (["--epochs", "9"], "", 2, "write --epochs 10 or more"),
+        (["--epochs", "12"], "last.safetensors", 1, "not a whole checkpoint"),
+    ],
+)
+def test_resuming_that_is_refused_leaves_the_settings_as_they_are(
+    run, fails, monkeypatch, flags, damage, status, message
+):
+    monkeypatch.chdir(run.parent)
+    before = (run / "config.json").read_bytes()
+    if damage:
+        (run / damage).write_bytes(b"broken")
+    assert message in fails("train", "--resume", "run", *flags, status=status)
+    assert (run / "config.json").read_bytes() == before
+
+
 @pytest.mark.skipif(os.name != "posix", reason="Ctrl-C is a signal of POSIX here")
 def test_ctrl_c_ends_the_process_with_a_sentence(tmp_path):
     command = [sys.executable, "-m", "nn", "train", "--dataset", "digits", "--epochs", "100000"]

@@ -138,6 +138,19 @@ def test_a_diverging_training_says_what_to_try(fails):
     assert re.match(r"epoch 1, batch \d+: the loss is (nan|inf); lower the learning rate", said)
 
 
+@pytest.mark.parametrize("lr", ["1e6", "1e10"])
+def test_a_training_that_diverges_without_a_nan_is_no_success(fails, lr):
+    said = fails("train", "--dataset", "digits", *QUICK, "--lr", lr, "--out", "run")
+    assert re.match(r"epoch 1: the training diverged, its loss is \S+ after 2\.\d+ at the", said)
+    assert f"lower --lr ({float(lr):g})" in said
+    assert not Path("run/model.safetensors").exists()
+
+
+def test_a_network_that_only_guesses_is_warned_about(capsys):
+    assert main(["train", "--dataset", "digits", *QUICK, "--lr", "1e-12", "--seed", "3"]) == 0
+    assert "warning: the network learned nothing: whoever says " in capsys.readouterr().err
+
+
 def test_run_folders_that_cannot_be_used_are_explained(run, fails, tmp_path):
     assert "none: there is no such run folder" in fails("evaluate", "none")
     (tmp_path / "empty").mkdir()

@@ -137,6 +137,22 @@ def test_wrong_settings_are_explained(make, message):
 
 # ---------------------------------------------------------------- plateaus
 
+
+def test_the_patience_comes_first_as_in_early_stopping():
+    assert nn.ReduceOnPlateau(2).plateau.patience == nn.Plateau(2).patience == 2
+    assert nn.EarlyStopping(2).patience == 2
+    with pytest.raises(TypeError, match=r"patience is 'accuracy'; .* metric='accuracy'"):
+        nn.ReduceOnPlateau("accuracy")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("metric", "minimize"), [("loss", True), ("error", True), ("accuracy", False)]
+)
+def test_a_metric_says_by_its_name_which_way_is_better(metric, minimize):
+    assert nn.ReduceOnPlateau(2, metric=metric).plateau.minimize is minimize
+    assert nn.ReduceOnPlateau(2, metric=metric, minimize=True).plateau.minimize
+
+
 LOSSES = [1.0, 0.8, 0.9, 0.9, 0.79999, 0.7, 0.7, 0.7, 0.7, 0.7, 0.7, 0.6, math.nan, 0.6, 0.6, 0.6]
 
 
