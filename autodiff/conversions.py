@@ -38,6 +38,14 @@ __all__ = ["array_refused", "check_read", "warn_detached"]
 # Packages whose code goes on computing with the number that it asks for.
 _LIBRARIES = {"numpy", "scipy"}
 
+# Classes whose own operations come first and make plain arrays, and what to write.
+_APART = {
+    "numpy.ma": "write m.filled(0) * t, with np.where(np.ma.getmaskarray(m), 0, ...) around it",
+    "scipy.sparse": "write m.toarray() @ t, or m.toarray() * t",
+    "pandas": "write s.to_numpy() @ t, or s * t",
+    "mygrad": "write a.data * t",
+}
+
 _QUESTIONS: set[Any] = {math.isnan, math.isfinite, math.isinf, math.isclose}
 
 # Modules of functions in C that never ask for a float themselves. They may call a function that
@@ -190,6 +198,19 @@ def number_refused(frame: FrameType) -> str:
     )
 
 
+def _foreign_caller(frame: FrameType | None) -> str:
+    """Whose arithmetic with a class of its own asked, if it is known."""
+    for _ in range(12):
+        if frame is None:
+            return ""
+        module = frame.f_globals.get("__name__", "") + "."
+        for name in _APART:
+            if module.startswith(name + "."):
+                return name
+        frame = frame.f_back
+    return ""
+
+
 def array_refused(shape: tuple[int, ...], frame: FrameType) -> str:
     """What to say to the code that `frame` runs when an array is refused."""
     asker = _asker(frame)
@@ -197,7 +218,10 @@ def array_refused(shape: tuple[int, ...], frame: FrameType) -> str:
         "to put tensors together write np.stack([...]) or ad.numpy.array([...]), to assign into an "
         "array make it with np.zeros_like(t) or ad.numpy.zeros(n)"
     )
-    if asker.startswith("scipy"):
+    foreign = _foreign_caller(frame)
+    if foreign:
+        instead = f"{foreign} and tensors do not mix: {_APART[foreign]}"
+    elif asker.startswith("scipy"):
         instead = (
             "autodiff.scipy.special and autodiff.scipy.linalg have the functions that work on "
             "tensors, such as logsumexp, expm and solve_triangular"

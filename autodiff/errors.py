@@ -55,7 +55,7 @@ class DtypeError(AutodiffError, TypeError):
 
 
 class UnsupportedError(AutodiffError, TypeError):
-    """A function has no derivative rule."""
+    """A function has no derivative rule, or does not work with an argument's class."""
 
 
 class NonFiniteError(AutodiffError, FloatingPointError):

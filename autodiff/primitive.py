@@ -40,6 +40,7 @@ import numpy as np
 
 from autodiff.domains import Cases, Interval
 from autodiff.errors import AutodiffError, UnsupportedError
+from autodiff.operands import compared
 from autodiff.recording import Compiled
 from autodiff.registry import Declared, describe, dispatch, entries, lazy
 from autodiff.tensor import TENSORS, Tensor
@@ -216,7 +217,12 @@ class Constant(Declared):
     function: Any
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self.function(*plain(args), **plain(kwargs))
+        args = plain(args)
+        if isinstance(self.function, np.ufunc):
+            args = tuple(compared(value, self.name) for value in args)
+            if any(value is NotImplemented for value in args):
+                return NotImplemented
+        return self.function(*args, **plain(kwargs))
 
     @property
     def __name__(self) -> str:

@@ -27,6 +27,8 @@ class Protocols:
 
     __slots__ = ()
 
+    __pandas_priority__ = 10_000  # pandas lets our operators answer, for the Series too
+
     _value: Any  # an ndarray, or a NumPy scalar
     _node: Node | None
 

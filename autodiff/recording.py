@@ -37,7 +37,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from autodiff import changes, runtime
+from autodiff import changes, operands, runtime
 from autodiff.changes import SMALL
 from autodiff.dtypes import FLOAT32, FLOAT64
 from autodiff.graph import FREED, Node, link, orders
@@ -175,14 +175,16 @@ class _Template:
             add(f"    {receiver} = {receiver}._value")
         for argument in self.arguments:
             if argument != receiver:
-                lines.extend(self._unwrapped(argument, receiver))
+                lines.extend(self._unwrapped(argument, receiver, checked))
         for argument in p.detached:
             add(f"    {argument}_class = {argument}.__class__")
             add(f"    if {argument}_class in TENSORS:")
             add("        _tensors = True")
             add(f"        {argument} = {argument}._value")
+            add(f"    elif {argument}_class is not ndarray and {argument}_class not in _KNOWN:")
+            add(f"        {argument} = _operand({argument}, {p.name!r}, None)")
             if argument in self.exposed:
-                add(f"    elif {argument}_class not in _FIXED:")
+                add(f"    if {argument}_class not in _FIXED and {argument}_class not in TENSORS:")
                 add("        _guarded = True")
         for argument in self.without_rule:
             value = f"_constant_argument(_primitive.name, {argument.name!r}, {argument.name})"
@@ -197,9 +199,6 @@ class _Template:
         add("    except (TypeError, ValueError) as _error:")
         shown = ", ".join([*self.arguments, *p.detached])
         add(f"        raise _explain(_primitive, _error, ({shown},)) from _error")
-        if p.operators:  # Python's own complex * np.float64 is a Python number
-            add("    if y.__class__ is complex:")
-            add("        y = _as_value(y)")
         untracked = " and ".join(f"{a}_node is None" for a in self.arguments)
         if p.view:
             view = f"_viewing(_base, y, _owner, {self._taken()})"
@@ -234,12 +233,12 @@ class _Template:
             add("    return _result")
         return "\n".join(lines) + "\n"
 
-    def _unwrapped(self, argument: str, receiver: str | None) -> list[str]:
+    def _unwrapped(self, argument: str, receiver: str | None, checked: bool) -> list[str]:
         """What sets the node of an argument, and replaces a Tensor by its value."""
         p = self.primitive
         if argument == p.sequence:
             return [
-                f"    {argument}_node, {argument}, _found = _unwrap({argument})",
+                f"    {argument}_node, {argument}, _found = _unwrap({argument}, {p.name!r})",
                 "    _tensors = _tensors or _found",
                 *(["    _guarded = True"] if argument in self.exposed else []),
             ]
@@ -253,25 +252,49 @@ class _Template:
             "    else:",
             f"        {argument}_node = None",
         ]
-        if p.operators:  # a list would mean something else to Python's operators
-            lines.append(f"        if {kind} is list or {kind} is tuple:")
-            lines.append(f"            {argument} = np.asarray({argument})")
         if receiver is not None and isinstance(p.forward, str):
             # Arithmetic with a number takes NumPy twice as long as with an array that has no
             # dimensions; the backward pass often needs the number once more.
             dtype = f"{receiver}.dtype if {receiver}.__class__ is ndarray else None"
             lines += [
-                f"        elif {kind} is float or {kind} is int:",
+                f"        if {kind} is float or {kind} is int:",
                 f"            _dtype = {dtype}",
                 "            if _dtype is FLOAT32 or _dtype is FLOAT64:",
                 f"                {argument} = _array({argument}, _dtype)",
+                *self._ours(argument, receiver, checked, "elif"),
             ]
-        if argument in self.exposed:
-            if p.operators:  # what has just been made of a list or a number is nobody else's
-                lines += ["        else:", "            _guarded = True"]
-            else:
-                lines.append("        _guarded = True")
+        else:
+            lines += self._ours(argument, receiver, checked, "if")
         return lines
+
+    def _ours(self, argument: str, receiver: str | None, checked: bool, first: str) -> list[str]:
+        """What makes an array or a number of an argument of another class (`operands.py`)."""
+        exposed = argument in self.exposed
+        lines = []
+        if exposed:
+            lines = [f"        {first} {argument}_class is ndarray:", "            _guarded = True"]
+            first = "elif"
+        unknown = f"{argument}_class is not ndarray and " if not exposed else ""
+        lines += [
+            f"        {first} {unknown}{argument}_class not in _KNOWN:",
+            *(["            _guarded = True"] if exposed else []),
+            f"            {argument} = _operand({argument}, {self._asked(receiver, checked)})",
+        ]
+        if receiver is not None or isinstance(self.primitive.function, np.ufunc):
+            lines += [
+                f"            if {argument} is NotImplemented:",
+                "                return NotImplemented",
+            ]
+        return lines
+
+    def _asked(self, receiver: str | None, checked: bool) -> str:
+        """The arguments of `operand` that say who asks, and whom Python or NumPy asks next."""
+        p = self.primitive
+        next_asked: str | None = "" if isinstance(p.function, np.ufunc) else None
+        # Without the look at the special modes it answers for operators, too (see `observe`).
+        if len(p.operators) > 1 and (not checked or receiver == self.arguments[0]):
+            next_asked = p.operators[1]
+        return f"{p.name!r}, {next_asked!r}"
 
     def _checked_result(self) -> list[str]:
         """What turns the result into an array or a NumPy scalar; a ufunc gives one by itself."""
@@ -329,7 +352,11 @@ class _Template:
             "        _node.shape = ()",
             "        _node.dtype = FLOAT64",
             "    else:",
-            "        _node.shape = y.shape",
+            "        try:",
+            "            _node.shape = y.shape",
+            "        except AttributeError:",
+            "            y = _number(y, _primitive.name)",
+            "            _node.shape = y.shape",
             "        _node.dtype = _dtype = y.dtype",
             "        if _dtype is not FLOAT32 and _dtype is not FLOAT64:",
             "            _check_dtype(_primitive, _dtype)",
@@ -603,6 +630,7 @@ _HELPERS: dict[str, Any] = {
     "_array": np.array,
     "_as_value": as_value,
     "_FIXED": changes.FIXED,
+    "_KNOWN": operands.KNOWN,
     "_check_dtype": runtime.check_dtype,
     "_checked_node": changes.checked_node,
     "_constant_argument": runtime.constant_argument,
@@ -610,7 +638,9 @@ _HELPERS: dict[str, Any] = {
     "_forget": recent.discard,
     "_guard": changes.guarded,
     "_guard_items": changes.guarded_items,
+    "_number": runtime.number,
     "_observe": runtime.observe,
+    "_operand": operands.operand,
     "_orders": orders,
     "_recent": recent,
     "_ref": weakref.ref,

@@ -13,6 +13,7 @@ from autodiff.dtypes import FLOAT64
 from autodiff.errors import AutodiffError, DtypeError, ShapeError, UnsupportedError
 from autodiff.graph import Node, Output
 from autodiff.modes import calm, calmly, thread_state
+from autodiff.operands import KNOWN, check_numbers, operand
 from autodiff.tensor import TENSORS, Result, Tensor, View, as_value, make
 from autodiff.views import note
 
@@ -23,6 +24,7 @@ __all__ = [
     "check_dtype",
     "constant_argument",
     "explain",
+    "number",
     "observe",
     "product_stays",
     "recorded",
@@ -46,6 +48,8 @@ def observe(primitive: Primitive, args: tuple[Any, ...], kwargs: dict[str, Any])
         result = calmly(ordinary, *args, **kwargs)
     else:
         result = ordinary(*args, **kwargs)
+    if result is NotImplemented:  # the class of another operand shall compute
+        return result
     seconds = perf_counter() - start if observers else 0.0
     enabled = not state.modes or state.grad_enabled
     given = (*args, *kwargs.values())
@@ -64,13 +68,13 @@ def observe(primitive: Primitive, args: tuple[Any, ...], kwargs: dict[str, Any])
     return result
 
 
-def unwrap(sequence: Any) -> tuple[tuple[Node | None, ...] | None, Any, bool]:
+def unwrap(sequence: Any, function: str) -> tuple[tuple[Node | None, ...] | None, Any, bool]:
     """The nodes of the items (None if no item has one), their values, and if any is a Tensor."""
     if sequence.__class__ in TENSORS:
         sequence = tuple(sequence)
     elif not isinstance(sequence, list | tuple):
         if isinstance(sequence, np.ndarray):
-            return None, sequence, False
+            return None, operand(sequence, function, None), False
         sequence = tuple(sequence)
     nodes: list[Node | None] = []
     values = []
@@ -82,7 +86,7 @@ def unwrap(sequence: Any) -> tuple[tuple[Node | None, ...] | None, Any, bool]:
             values.append(item._value)
         else:
             nodes.append(None)
-            values.append(item)
+            values.append(item if item.__class__ in KNOWN else operand(item, function, None))
     tracked = any(node is not None for node in nodes)
     return (tuple(nodes) if tracked else None), values, found
 
@@ -217,10 +221,18 @@ def _square_sum(value: Any) -> Any:
 def check_dtype(primitive: Primitive, dtype: np.dtype) -> None:
     """Raise `DtypeError` unless a result of this dtype can have a gradient."""
     if dtype.kind not in "fc":
+        check_numbers(dtype, primitive.name)
         raise DtypeError(
             f"{primitive.name}: the result has dtype {dtype}, through which no gradient can flow; "
             "convert the arguments to numbers, or pass t.detach()"
         )
+
+
+def number(value: Any, function: str) -> Any:
+    """A result that is no array: Python's own ``complex * np.float64``, or of arrays of objects."""
+    if value.__class__ is not complex:
+        check_numbers(np.dtype(object), function)
+    return np.complex128(value)
 
 
 def explain(primitive: Primitive, error: Exception, values: tuple[Any, ...]) -> Exception:
@@ -228,6 +240,9 @@ def explain(primitive: Primitive, error: Exception, values: tuple[Any, ...]) -> 
     if isinstance(error, AutodiffError):
         return error
     name = primitive.name
+    for value in values:
+        if isinstance(value, np.ndarray):
+            check_numbers(value.dtype, name)
     shapes = [shapes_of(v) if isinstance(v, list | tuple) else np.shape(v) for v in values]
     met = " and ".join(map(str, shapes))
     if type(error) is ValueError and len(shapes) == 2:

@@ -18,6 +18,7 @@ from autodiff.errors import DtypeError, GradientError, ShapeError
 from autodiff.graph import Alias, Leaf, Node
 from autodiff.locks import shared
 from autodiff.modes import special, thread_state
+from autodiff.operands import KNOWN, check_numbers, check_target, converted, operand
 from autodiff.protocols import Protocols
 from autodiff.shapes import fit
 from autodiff.traversal import conjugate, deposit, walk, watch
@@ -451,14 +452,26 @@ def make_view(value: Any, node: Node | None, *taken: Any) -> Tensor:
 def make_input(value: Any) -> Tensor:
     """A fresh input of a transform: the same value at a new node that ends its walk."""
     parent = value._node if isinstance(value, Tensor) else None
-    data = value._value if isinstance(value, Tensor) else _known(value, as_value(value))
+    if isinstance(value, Tensor):
+        data = value._value
+    else:
+        taken = value if value.__class__ in KNOWN else operand(value, "transform", None)
+        data = _known(value, as_value(taken))
     _check_differentiable(data.dtype)
     return make(data, Alias(data.shape, data.dtype, parent))
 
 
-def as_value(value: Any, dtype: DTypeLike | None = None) -> Any:
-    """`value` as an ndarray, or as a NumPy scalar if it has no dimensions."""
-    array = np.asarray(value, dtype=dtype)
+def as_value(value: Any, dtype: DTypeLike | None = None, function: str = "tensor") -> Any:
+    """`value` as an ndarray of numbers, or as a NumPy scalar if it has no dimensions.
+
+    Raises:
+        UnsupportedError, DtypeError: it is of another class (see `operands.py`), or no number.
+    """
+    if value.__class__ is not np.ndarray:
+        value = converted(value, function, dtype)
+    array = np.asarray(value, dtype)
+    if array.dtype.kind not in "biufc":
+        check_numbers(array.dtype, function)
     return array if array.ndim else array[()]
 
 
@@ -510,6 +523,8 @@ def store(target: Any, value: Any, function: str) -> Any:
             f"{function}: the result carries a gradient, which a plain array cannot hold; leave "
             "out= away, or make the target with np.zeros_like(t) or ad.numpy.zeros(n)"
         )
+    if target.__class__ is not np.ndarray:
+        check_target(target, function)
     np.copyto(target, _plain(value))
     return target
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from autodiff.errors import DtypeError, InPlaceError, ReadOnlyError, ShapeError
+from autodiff.errors import DtypeError, InPlaceError, ReadOnlyError, ShapeError, UnsupportedError
 from autodiff.graph import Leaf
 from autodiff.modes import grad_enabled
 from autodiff.views import views_of
@@ -37,6 +37,11 @@ class Writable:
             ShapeError, DtypeError: the value does not fit into this tensor.
             InPlaceError: this tensor is a leaf, shares memory with one, or is a read-only view.
         """
+        if value is NotImplemented:
+            raise UnsupportedError(
+                "in-place: the other operand has a class with operations of its own, whose result "
+                "does not go into a tensor; write t = t * u, or make an ndarray of u"
+            )
         if value.shape != self._value.shape:
             raise ShapeError(
                 f"in-place: a value of shape {value.shape} does not fit into a tensor of shape "

@@ -18,6 +18,7 @@ AUTODIFF = (
     "errors",
     "locks",
     "dtypes",
+    "operands",
     "sums",
     "shapes",
     "domains",

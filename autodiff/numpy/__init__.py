@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy
 
+from autodiff.operands import KNOWN, check_meaning
 from autodiff.primitive import plain
 from autodiff.tensor import Tensor, as_tensor
 
@@ -64,6 +65,8 @@ def _tensor(value: Any) -> Any:
 
 def _joined(value: Any) -> Any:
     """Nested lists with tensors inside as one Tensor; anything else as it is."""
+    if value.__class__ not in KNOWN:
+        check_meaning(value, "array")
     if isinstance(value, list | tuple) and _holds_tensor(value):
         return numpy.stack([_joined(item) for item in value])
     return value

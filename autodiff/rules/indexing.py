@@ -10,6 +10,7 @@ import numpy as np
 
 from autodiff.domains import Call, Draw, cases, nonzero
 from autodiff.errors import DtypeError, GradientError
+from autodiff.operands import KNOWN, converted
 from autodiff.primitive import composite, plain, primitive
 from autodiff.tensor import Tensor
 
@@ -113,7 +114,17 @@ def _plain_index(index: Any) -> Any:
     if _is_basic(index):
         return index
     index = plain(index)
-    return np.asarray(index) if isinstance(index, list) and index else index
+    if isinstance(index, list) and index:
+        return np.asarray(index)
+    if index.__class__ is tuple:
+        return tuple(map(_plain_part, index))
+    return _plain_part(index)
+
+
+def _plain_part(part: Any) -> Any:
+    """A part of an index as an array, if it is of another class; so that its repeats are found."""
+    is_ours = part.__class__ in KNOWN or isinstance(part, list | tuple | slice | np.generic)
+    return part if is_ours or part is Ellipsis else converted(part, "indexing")
 
 
 def _scattered(d: Draw) -> Call:
