@@ -13,6 +13,7 @@ import numpy as np
 from autodiff.domains import Call, Draw, cases, positive
 from autodiff.primitive import Bend, composite, plain, primitive
 from autodiff.rules.indexing import truth
+from autodiff.rules.recurrences import backwards
 from autodiff.shapes import normalize_axes, restore_axes
 
 
@@ -218,7 +219,7 @@ def _axis_back(x: Any, shape: tuple[int, ...], axes: tuple[int, ...]) -> Any:
     return np.transpose(moved, tuple(np.argsort(order).tolist()))
 
 
-def _is_normal(y: Any) -> bool:
+def is_normal(y: Any) -> bool:
     """Whether no number is 0, too small to have all digits, or infinite."""
     sizes = np.abs(plain(y))
     return bool(np.all((sizes >= np.finfo(sizes.dtype).tiny) & np.isfinite(sizes)))
@@ -279,7 +280,7 @@ def _prod_rule(g: Any, y: Any, x: Any, axis: Any, keepdims: bool, where: Any) ->
     g = restore_axes(g, axis, keepdims)
     if where is not True:
         x = np.where(where, x, 1)
-    if _is_normal(y):
+    if is_normal(y):
         return _masked(g * (restore_axes(y, axis, keepdims) / x), where)
     axes = normalize_axes(axis, len(x.shape)) if x.shape else ()  # a number has an axis 0 here
     others = _axis_back(_others(_axis_last(x, axes)), x.shape, axes)
@@ -425,19 +426,12 @@ cumsum = primitive(
 def _cumprod_rule(g: Any, y: Any, x: Any, axis: int | None) -> Any:
     if axis is None or not x.shape:
         return np.reshape(_cumprod_rule(g, y, np.reshape(x, -1), 0), x.shape)
-    if _is_normal(y):
+    if is_normal(y):
         return np.flip(np.cumsum(np.flip(g * y, axis), axis), axis) / x
     # With zeros, of underflow too: dL/dx_k = (x_0 ... x_{k-1}) S_k, S_k = g_k + x_{k+1} S_{k+1}.
-    g, x = (np.moveaxis(v, axis, -1) for v in (g, x))
-    length = x.shape[-1]
-    before = [np.ones_like(x[..., 0])]
-    for k in range(length - 1):
-        before.append(before[-1] * x[..., k])
-    sums = [g[..., length - 1]]
-    for k in range(length - 2, -1, -1):
-        sums.append(g[..., k] + x[..., k + 1] * sums[-1])
-    slopes = [b * s for b, s in zip(before, reversed(sums), strict=True)]
-    return np.moveaxis(np.stack(slopes, axis=-1), -1, axis)
+    g, x = (np.moveaxis(v, axis, 0) for v in (g, x))
+    before = np.concatenate([np.ones_like(x[:1]), np.cumprod(x[:-1], 0)])
+    return np.moveaxis(before * backwards(x[1:], g), 0, axis)
 
 
 def _running_product(d: Draw) -> Call:

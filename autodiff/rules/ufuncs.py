@@ -16,6 +16,8 @@ from autodiff.errors import UnsupportedError
 from autodiff.primitive import composite
 from autodiff.registry import lookup
 from autodiff.rules.indexing import _may_repeat, _plain_index, refuse_assignment, scatter, truth
+from autodiff.rules.scans import accumulated, suits_scan
+from autodiff.rules.segments import reduce_segments
 from autodiff.shapes import normalize_axes, restore_axes
 from autodiff.tensor import as_tensor, store
 
@@ -109,8 +111,12 @@ def _reduce(
 
 def _fold(function: np.ufunc, array: Any, axis: Any, initial: Any = None, where: Any = True) -> Any:
     """The function of the first two slices, then of that and the third, and so on."""
-    where, slices = truth(where), _slices(array, axis)
+    where = truth(where)
     initial = None if initial is np._NoValue else initial
+    smooth = function is np.logaddexp or function is np.logaddexp2
+    if smooth and where is True and initial is None and array.size and suits_scan(function, array):
+        return accumulated(_in_front(array, axis), function, 0)[-1]
+    slices = _slices(array, axis)
     if initial is None:
         if where is True and slices:
             return functools.reduce(function, slices)
@@ -131,10 +137,14 @@ def _fold(function: np.ufunc, array: Any, axis: Any, initial: Any = None, where:
 
 def _slices(array: Any, axis: Any) -> list[Any]:
     """The sub-arrays along an axis, or along several axes one after the other."""
+    return list(_in_front(array, axis))
+
+
+def _in_front(array: Any, axis: Any) -> Any:
+    """The array with these axes as one, the first."""
     axes = normalize_axes(axis, np.ndim(array))
     kept = [a for a in range(np.ndim(array)) if a not in axes]
-    flat = np.reshape(np.transpose(array, (*axes, *kept)), (-1, *(array.shape[a] for a in kept)))
-    return list(flat)
+    return np.reshape(np.transpose(array, (*axes, *kept)), (-1, *(array.shape[a] for a in kept)))
 
 
 def _accumulate(
@@ -145,6 +155,8 @@ def _accumulate(
         array = as_tensor(array).astype(dtype)
     if known is not None:
         result = lookup(known)(array, axis)
+    elif np.ndim(array) and suits_scan(function, array):
+        result = accumulated(array, function, axis)
     else:
         running: list[Any] = []
         for part in _slices(array, axis):
@@ -158,14 +170,9 @@ def _reduceat(
 ) -> Any:
     if dtype is not None:
         array = as_tensor(array).astype(dtype)
-    starts = [int(index) for index in indices]
-    ends = [*starts[1:], array.shape[axis]]
     moved = np.moveaxis(array, axis, 0)
-    parts = [
-        _reduce(function, moved[start:end], 0) if start < end else moved[start]
-        for start, end in zip(starts, ends, strict=True)
-    ]
-    return _put(function, _single(out), np.stack(parts, axis), True)
+    result = reduce_segments(function, moved, indices, _reduce)
+    return _put(function, _single(out), np.moveaxis(result, 0, axis), True)
 
 
 # ---------------------------------------------------------------- outer and at

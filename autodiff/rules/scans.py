@@ -1,0 +1,82 @@
+"""Running results, ``ufunc.accumulate``, in a few calls of NumPy instead of one for each element.
+
+The result obeys ``y[k] = f(y[k - 1], x[k])``. So the cotangents of all y, with what comes back
+through later ones, obey a linear recurrence ``s[k] = g[k] + slope[k + 1] * s[k + 1]``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from autodiff.domains import Call, Draw, cases
+from autodiff.primitive import Bend, plain, primitive
+from autodiff.rules import elementwise
+from autodiff.rules.recurrences import backwards
+
+# Slopes are between 0 and 1. A hypot has a smooth square at 0, which only the calls one after
+# the other know.
+SCANNED = {
+    e.function: e
+    for e in (
+        elementwise.maximum,
+        elementwise.minimum,
+        elementwise.fmax,
+        elementwise.fmin,
+        elementwise.logaddexp,
+        elementwise.logaddexp2,
+    )
+}
+
+
+def suits_scan(function: np.ufunc, x: Any) -> bool:
+    """Whether `accumulated` is right for it; near infinities and NaN, sums look at each step."""
+    if function not in SCANNED or x.dtype.kind != "f":
+        return False
+    return function not in (np.logaddexp, np.logaddexp2) or bool(np.all(np.isfinite(plain(x))))
+
+
+def _slope(function: np.ufunc, argument: str, y: Any, a: Any, b: Any) -> Any:
+    rule = SCANNED[function].rules[argument]
+    known = {"g": y.dtype.type(1), "y": y, "a": a, "b": b}
+    return rule.function(*(known[name] for name in rule.names))
+
+
+def _accumulated(x: Any, function: np.ufunc, axis: int) -> Any:
+    return function.accumulate(x, axis)
+
+
+def _accumulated_rule(g: Any, y: Any, x: Any, function: np.ufunc, axis: int) -> Any:
+    g, y, x = (np.moveaxis(v, axis, 0) for v in (g, y, x))
+    keep, take = (_slope(function, name, y[1:], y[:-1], x[1:]) for name in ("a", "b"))
+    total = backwards(keep, g)
+    return np.moveaxis(np.concatenate([total[:1], total[1:] * take]), 0, axis)
+
+
+def _running_tie(y: Any, x: Any, function: np.ufunc, axis: int) -> Any:
+    """Where several elements are the extremum so far."""
+    if function in (np.logaddexp, np.logaddexp2):
+        return np.zeros(y.shape, bool)
+    y, x = (np.moveaxis(plain(v), axis, 0) for v in (y, x))
+    ties = np.zeros(y.shape, bool)
+    ties[1:] = y[:-1] == x[1:]
+    places = np.arange(len(y)).reshape(-1, *[1] * (y.ndim - 1))
+    latest = np.maximum.accumulate(np.where(ties, places, 0), 0)
+    tied = np.take_along_axis(ties, latest, 0) & (np.take_along_axis(y, latest, 0) == y)
+    return np.moveaxis(tied, 0, axis)
+
+
+def _running(d: Draw) -> Call:
+    x = d.distinct(d.shape(min_dims=1, min_side=1))
+    return (x, d.choice(tuple(SCANNED)), d.axis(x.ndim)), {}
+
+
+accumulated = primitive(
+    _accumulated,
+    name="accumulate",
+    x=_accumulated_rule,
+    selects=True,
+    bend=Bend(at=_running_tie, smooth=False, x=lambda q, dx: q * dx),
+    domain=cases(_running),
+)
