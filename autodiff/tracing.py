@@ -304,6 +304,8 @@ class Trace(Context):
 
     def _new(self, item: Any, producer: Operation | None = None, index: int = 0) -> Value:
         if isinstance(item, Tensor):
+            if item._from is not None:  # held here, a view would be taken anew at every write
+                item = item.as_subclass(Tensor)
             value = Value(item._value, item.node, item, producer, index)
         else:
             value = Value(item, None, None, producer, index)

@@ -62,6 +62,8 @@ class Writable:
         for view in views:
             parent, primitive, *arguments = view._from
             again = primitive(parent, *arguments)
+            if again._from is not None:
+                again._from = None  # a trace may hold it, but nobody uses it
             _take(view, again, recording and id(view) not in detached)
         return self
 
