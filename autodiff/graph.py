@@ -27,6 +27,7 @@ __all__ = [
     "Node",
     "Output",
     "Parts",
+    "Placed",
     "Walk",
     "ancestors",
     "link",
@@ -212,6 +213,34 @@ class Parts(dict[int, Any]):
     def filled(self, count: int) -> tuple[Any, ...]:
         """All `count` cotangents, with ``None`` for a value that nothing depends on."""
         return tuple(self.get(index) for index in range(count))
+
+
+class Placed:
+    """A cotangent that is 0 but for the elements at an index, each of them there once.
+
+    So that many elements taken from one array need not as many arrays of its size.
+    """
+
+    __slots__ = ("index", "value")
+
+    def __init__(self, value: Any, index: Any) -> None:
+        self.value = value
+        self.index = index
+
+    def __mul__(self, factor: Any) -> Placed:
+        return Placed(self.value * factor, self.index)
+
+    __rmul__ = __mul__
+
+    def dense(self, shape: tuple[int, ...]) -> np.ndarray:
+        """The same as an array of `shape`."""
+        result = np.zeros(shape, self.value.dtype)
+        result[self.index] = self.value
+        return result
+
+    def add_to(self, total: np.ndarray) -> None:
+        """Add it in place."""
+        total[self.index] += self.value
 
 
 def ancestors(*roots: Node) -> Iterator[Node]:

@@ -17,7 +17,7 @@ import numpy as np
 from autodiff.changes import check_unchanged, last_change
 from autodiff.dtypes import FLOAT64
 from autodiff.errors import FreedGraphError, GradientError
-from autodiff.graph import Leaf, Node, Walk
+from autodiff.graph import Leaf, Node, Placed, Walk
 from autodiff.locks import shared
 from autodiff.modes import calm, calmly, special, thread_state
 from autodiff.shapes import fit
@@ -145,6 +145,13 @@ def walk(
             elif node.fits:
                 pass
             elif kind is not ndarray or r.dtype is not parent.dtype or r.shape != parent.shape:
+                if kind is Placed and parent in owned:
+                    if parent is youngest:
+                        total = youngest_g
+                    else:
+                        total = grads[parent] if order <= floor else pending[order][1]
+                    r.add_to(total)
+                    continue
                 r = _fit(r, parent)
 
             if order <= limit:
@@ -234,6 +241,8 @@ def conjugate(g: Any) -> Any:
 def _fit(r: Any, parent: Node) -> Any:
     if parent.shape is None:  # several values: Parts collect what belongs to each
         return r
+    if r.__class__ is Placed:
+        r = r.dense(parent.shape)
     try:
         return fit(r, parent.shape, parent.dtype)
     except ValueError as error:

@@ -10,6 +10,7 @@ import numpy as np
 
 from autodiff.domains import Call, Draw, cases, nonzero
 from autodiff.errors import DtypeError, GradientError
+from autodiff.graph import Placed
 from autodiff.operands import KNOWN, converted
 from autodiff.primitive import composite, plain, primitive
 from autodiff.tensor import Tensor
@@ -88,12 +89,18 @@ def _indexed(d: Draw) -> Call:
     return (x, _index(d, x.shape)), {}
 
 
+def _getitem_rule(g: Any, index: Any, x_shape: tuple[int, ...]) -> Any:
+    if isinstance(g, np.ndarray | np.generic) and _is_basic(index):
+        return Placed(g, index)
+    return scatter(g, index, x_shape)
+
+
 _getitem = primitive(
     operator.getitem,
     name="getitem",
     signature="x, index",
     forward="x[index]",
-    x=lambda g, index, x_shape: scatter(g, index, x_shape),
+    x=_getitem_rule,
     selects=True,
     view=lambda x, value, index: assign(x, index, value),
     domain=cases(_indexed),
