@@ -7,7 +7,7 @@ import numpy as np
 
 import autodiff as ad
 
-__all__ = ["clip_grad_norm", "clip_grad_value"]
+__all__ = ["clip_grad_norm", "clip_grad_value", "scale_grad"]
 
 
 def clip_grad_norm(parameters: Iterable[ad.Tensor], limit: float, *, order: float = 2.0) -> float:
@@ -49,6 +49,20 @@ def clip_grad_value(parameters: Iterable[ad.Tensor], limit: float) -> None:
     for parameter in _parameters(parameters, "clip_grad_value"):
         if parameter.grad is not None:
             parameter.grad = np.clip(parameter.grad, -limit, limit)
+
+
+def scale_grad(parameters: Iterable[ad.Tensor], factor: float) -> None:
+    """Multiply all gradients by `factor`.
+
+    >>> x = ad.tensor([3.0, 0.5], requires_grad=True)
+    >>> np.sum(x * x / 2).backward()
+    >>> scale_grad([x], 2.0)
+    >>> x.grad
+    array([6., 1.])
+    """
+    for parameter in _parameters(parameters, "scale_grad"):
+        if parameter.grad is not None:
+            parameter.grad = parameter.grad * factor
 
 
 def _parameters(parameters: Any, caller: str) -> list[ad.Tensor]:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from nn.optim import Optimizer, clip_grad_norm
+from nn.optim.clipping import scale_grad
 
 
 class Steps:
@@ -60,8 +61,6 @@ class Steps:
         if self._batches < self.accumulate and not last:
             return False
         if not summed:
-            for parameter in optimizer.parameters:
-                if parameter.grad is not None:
-                    parameter.grad = parameter.grad / self._samples
+            scale_grad(optimizer.parameters, 1 / self._samples)
         self.reset()
         return True
