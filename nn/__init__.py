@@ -16,6 +16,12 @@
 array([0, 1, 1, 0])
 """
 
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 from nn import data, errors, functional, init, optim, training
 from nn.layers import (
     ELU,
@@ -124,6 +130,9 @@ from nn.training import (
     save_checkpoint,
 )
 
+if TYPE_CHECKING:
+    from nn.commands.loading import LoadedRun
+
 __all__ = [
     "ELU",
     "GELU",
@@ -224,6 +233,7 @@ __all__ = [
     "kl_div",
     "l1_loss",
     "load_checkpoint",
+    "load_run",
     "mse_loss",
     "multi_hinge_loss",
     "nll_loss",
@@ -234,3 +244,17 @@ __all__ = [
     "training",
     "triplet_margin_loss",
 ]
+
+
+def load_run(folder: str | os.PathLike[str]) -> LoadedRun:
+    """The finished run in a folder that `python -m nn train` wrote, ready to predict.
+
+    Raises RunError or CheckpointError for a folder that is no finished run.
+
+        run = nn.load_run("runs/digits-1")
+        run.model, run.scaling, run.classes
+        run.predict(["one.png", "folder/"])  # names of classes; arrays will do too
+    """
+    from nn.commands.loading import LoadedRun  # which `import nn` does not need
+
+    return LoadedRun.open(Path(folder))

@@ -33,6 +33,7 @@ from nn.commands.threads import DEFAULT as DEFAULT_THREADS
 from nn.commands.threads import blas_threads
 from nn.commands.train import Interrupted, train
 from nn.data import DATASETS
+from nn.data.registry import is_folder
 from nn.errors import UserError
 from nn.layers.activations import ACTIVATIONS
 from nn.names import look_up
@@ -128,7 +129,8 @@ def _make_parser() -> tuple[_Parser, dict[str, _Parser]]:
 def _add_train_flags(parser: argparse.ArgumentParser) -> None:
     parser.epilog = _presets()
     add = _adder(parser)
-    add("--dataset NAME", _name(DATASETS, "data set"), "mnist; digits where MNIST is not found")
+    add("--dataset NAME", _dataset(), "mnist; digits where MNIST is not found")
+    add("--image-size N", _whole(4), _SIZES, "of a folder: all become squares of N pixels")
     add("--model NAME", _name(MODELS, "model"), "mlp")
     add("--layers SIZES", _value(parse_layers), _BELOW, "of an mlp, as in 784-512-64-10")
     add("--channels SIZES", _value(parse_channels), _BELOW, "of a cnn's blocks, as in 16-32-64")
@@ -154,6 +156,7 @@ def _add_train_flags(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(blas_kernel="auto")
 
 
+_SIZES = "the images' own where all have one of at most 64, otherwise 32"
 _BELOW = "see below"  # the default depends on the data set and the model
 
 
@@ -228,6 +231,18 @@ def _name(table: Mapping[str, Any], kind: str) -> Callable[[str], str]:
         f"{name} ({meaning})" if isinstance(meaning, str) else name
         for name, meaning in table.items()
     )
+    return convert
+
+
+def _dataset() -> Callable[[str], str]:
+    """A data set's name, or a folder by its absolute path: the run is used elsewhere too."""
+    known = _name(DATASETS, "data set")
+
+    def convert(text: str) -> str:
+        return str(Path(text).resolve()) if is_folder(text) else known(text)
+
+    names = ", ".join(DATASETS)
+    convert.names = f"{names}, or a folder with one folder of images per class"  # type: ignore[attr-defined]
     return convert
 
 

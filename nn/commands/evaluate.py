@@ -7,7 +7,6 @@ from argparse import Namespace
 
 import numpy as np
 
-import nn
 from nn.commands.measuring import measure
 from nn.commands.preparing import prepared
 from nn.commands.runs import Run
@@ -18,7 +17,7 @@ def evaluate(arguments: Namespace) -> None:
     """Print the test loss, the test accuracy, and how well each class is recognised."""
     run = Run.open(arguments.run)
     model = run.load_model()
-    _, test = nn.data.load(run.settings.dataset)
+    _, test = run.load_data()
     measured = measure(model, prepared(test, run.scaling, run.settings.model))
     predicted = measured.probabilities.argmax(axis=1)
     counts = np.bincount(test.targets, minlength=len(run.classes)).tolist()

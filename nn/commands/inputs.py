@@ -104,6 +104,11 @@ def read_array(path: Path, shape: ImageShape) -> np.ndarray:
         raise DataError(
             f"{path}: cannot be read as an array ({error}); write it with np.save"
         ) from error
+    return checked_images(array, shape, path)
+
+
+def checked_images(array: np.ndarray, shape: ImageShape, path: object) -> np.ndarray:
+    """The images in an array, as `read_array` has them; `path` is where messages say it is from."""
     if array.dtype.kind not in "biuf":
         raise DataError(f"{path}: holds dtype {array.dtype}; give an array of real numbers")
     _check_shape(path, array.shape, shape)
@@ -125,7 +130,7 @@ def read_array(path: Path, shape: ImageShape) -> np.ndarray:
     return images
 
 
-def _check_shape(path: Path, found: tuple[int, ...], shape: ImageShape) -> None:
+def _check_shape(path: object, found: tuple[int, ...], shape: ImageShape) -> None:
     """Raise DataError if an array of shape `found` does not hold images of `shape`."""
     channels, height, width = shape
     fitting = [shape, (channels * height * width,)]

@@ -35,8 +35,9 @@ SCALES = {
     "raw": "0 to 255",
     "standard": "mean 0 and deviation 1 over all pixels",
     "channel": "mean 0 and deviation 1 in each colour",
-    "pixel": "mean 0 and deviation 1 in each pixel",
+    "pixel": "mean 0 and deviation 1 in each pixel that varies enough",
 }
+_LEAST_DEVIATION = 0.5  # of a pixel, as a share of the typical one
 _PER: dict[str, Literal["all", "channel", "pixel"]] = {
     "standard": "all",
     "channel": "channel",
@@ -65,6 +66,8 @@ def fit_scaling(kind: str, data: Dataset) -> Standardize:
     >>> data = Dataset(np.array([[0, 255]], np.uint8), [0], image_shape=(1, 2))
     >>> fit_scaling("standard", data).state_dict()
     {'mean': array([[[0.5]]], dtype=float32), 'std': array([[[0.5]]], dtype=float32)}
+
+    No pixel is divided by less than half of the typical (root mean square) deviation.
     """
     if kind == "unit":
         return Standardize(0.0, 1.0)
@@ -73,7 +76,10 @@ def fit_scaling(kind: str, data: Dataset) -> Standardize:
     images = data.inputs.reshape(len(data), *image_shape(data))
     fitted = Standardize.fit(images, per=_PER[kind])
     full = _full(data)
-    return Standardize(fitted.mean / full, fitted.std / full)
+    # All pixels have one unit, so what nearly never changes is no reason to blow it up: an image
+    # that is moved, or a new one, would have huge values there, which drown the others.
+    least = _LEAST_DEVIATION * np.sqrt(np.mean(np.square(fitted.std)))
+    return Standardize(fitted.mean / full, np.maximum(fitted.std, least) / full)
 
 
 def pixels(data: Dataset) -> Compose:

@@ -44,7 +44,7 @@ class Run:
 
         Raises UsageError if `out` is there already and not empty.
         """
-        folder = _make_next(Path("runs"), settings.dataset) if out is None else _make(out)
+        folder = _make_next(Path("runs"), data.name) if out is None else _make(out)
         drawing = drawing_size(pixels(data)(data.inputs[:1000]).mean(axis=1))
         run = cls(folder, settings, scaling, data.classes, image_shape(data), drawing)
         run.write_config()
@@ -115,6 +115,18 @@ class Run:
     def best(self) -> Path:
         """The training state after the epoch with the lowest validation loss."""
         return self.folder / "best.safetensors"
+
+    def load_data(self) -> tuple[Dataset, Dataset]:
+        """The images to train on and to test on; raises RunError if they are no longer the same."""
+        data, test = self.settings.load_data()
+        if data.classes != self.classes or image_shape(data) != self.image_shape:
+            raise RunError(
+                f"{self.folder}: it was trained on images {self.image_shape} of "
+                f"{', '.join(self.classes)}, but {self.settings.dataset} now has images "
+                f"{image_shape(data)} of {', '.join(data.classes)}; put the data "
+                "back, or train again"
+            )
+        return data, test
 
     def load_model(self) -> nn.Sequential:
         """The trained network; raises RunError or CheckpointError if there is none."""

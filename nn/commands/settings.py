@@ -12,6 +12,7 @@ import nn
 from nn.commands.preparing import AUGMENTATIONS, SCALES, ImageShape, image_shape
 from nn.commands.presets import MODELS, Preset, preset
 from nn.data import Dataset
+from nn.data.registry import is_folder
 from nn.errors import UserError
 from nn.layers.activations import ACTIVATIONS
 from nn.layers.activations import activation as make_activation
@@ -20,7 +21,10 @@ from nn.optim import OPTIMIZERS, Optimizer
 from nn.training.schedules import SCHEDULES
 
 # Where the optimizer is not that of the preset, its rate and weight decay are these.
-RATES = {"sgd": 0.1, "adam": 2e-3, "adamw": 2e-3}  # others: 1e-3
+RATES = {"sgd": 0.1, "adadelta": 1.0, "adam": 2e-3, "adamw": 2e-3}  # others: 1e-3
+# For pixels from 0 to 255, times this: their gradients are as many times larger, and sgd goes by
+# their size. Others go by their direction, but a weight's step counts for more.
+RAW_RATES = {"sgd": 1e-2}  # others: 0.25
 WEIGHT_DECAY = {"adamw": 0.01}  # others: 0
 KEPT = {"last": "those after the last epoch", "best": "those with the lowest validation loss"}
 
@@ -50,6 +54,7 @@ class Settings:
     validation: float = 0.1  # a share of the training images below 1, otherwise a number of them
     keep: str = "last"  # which weights
     seed: int = 0
+    image_size: int = 0  # of the images of a folder; 0 for the data set's own
 
     @classmethod
     def choose(cls, given: Mapping[str, Any], data: Dataset) -> Settings:
@@ -65,9 +70,23 @@ class Settings:
         if name != standard.optimizer:
             settings["lr"] = RATES.get(name, 1e-3)
             settings["weight_decay"] = WEIGHT_DECAY.get(name, 0.0)
-        settings |= {**given, "dataset": data.name, "model": model}
+        if given.get("scale", standard.scale) == "raw":
+            settings["lr"] *= RAW_RATES.get(name, 0.25)
+        own = is_folder(given.get("dataset", ""))
+        if own:  # few images need small batches, or there are hardly any steps
+            few = min(max(len(data) // 20, 8), settings["batch_size"])
+            settings = {**settings, "batch_size": few}
+        name = given["dataset"] if own else data.name
+        settings |= {**given, "dataset": name, "model": model}
+        _, height, width = image_shape(data)
+        if own and height == width:  # as they are now, whatever images are added later
+            settings["image_size"] = height
         sizes = _layers if model == "mlp" else _channels
         return cls(**settings | sizes(given, data, standard))
+
+    def load_data(self) -> tuple[Dataset, Dataset]:
+        """The images to train on, before any are held out, and those to test on."""
+        return nn.data.load(self.dataset, size=self.image_size or None)
 
     def split(self, data: Dataset, rng: np.random.Generator) -> tuple[Dataset, Dataset | None]:
         """The images to train on, and those held out for validation, if any.

@@ -68,7 +68,7 @@ def train(arguments: Namespace) -> None:
     else:
         _check_resumed(arguments, given, resumed)
         settings = replace(resumed.settings, **given)
-        data, test = nn.data.load(settings.dataset)
+        data, test = resumed.load_data()
     print(data.source)
     data.check_finite()
     test.check_finite()
@@ -118,7 +118,7 @@ def train(arguments: Namespace) -> None:
 def _load(given: Mapping[str, Any]) -> tuple[Dataset, Dataset]:
     """The data to train on and to test on; digits if nobody asked for MNIST and it is nowhere."""
     try:
-        return nn.data.load(given.get("dataset", "mnist"))
+        return nn.data.load(given.get("dataset", "mnist"), size=given.get("image_size"))
     except DataNotFoundError as error:
         if "dataset" in given:
             raise
@@ -223,7 +223,7 @@ def _report(
 ) -> dict[str, Any]:
     """What metrics.json holds."""
     return {
-        "dataset": run.settings.dataset,
+        "dataset": data.name,
         "test_accuracy": measured.accuracy,
         "test_loss": measured.loss,
         "epochs": len(history),
@@ -255,7 +255,7 @@ def _flat(epoch: Epoch) -> dict[str, float]:
 def _draw_results(run: Run, history: History, test: Dataset, measured: Measurement) -> None:
     with needs("matplotlib", "drawing curves.svg and predictions.png"):
         from nn import plots
-    title = f"{run.settings.dataset}: test accuracy {measured.accuracy:.2%}"
+    title = f"{test.name}: test accuracy {measured.accuracy:.2%}"
     plots.learning_curves(history, title=title).save(run.folder / "curves.svg")
     images = np.moveaxis(pixels(test)(test.inputs), 1, -1)  # (n, height, width, channels)
     if images.shape[-1] == 1:

@@ -20,6 +20,7 @@ from nn.data.handwritten import digits, mnist
 from nn.data.hanzi import hanzi12
 from nn.data.idx import read_idx
 from nn.data.loader import DataLoader
+from nn.data.own import load_folder
 from nn.data.registry import DATASETS, load
 from nn.data.samplers import BalancedSampler, WeightedSampler
 from nn.data.sources import File, Located, Source, cache_folder, locate
@@ -41,6 +42,7 @@ __all__ = [
     "hanzi12",
     "image_folder",
     "load",
+    "load_folder",
     "locate",
     "mnist",
     "read_idx",

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from nn.data.splitting import deal
+from nn.data.splitting import counts_of, deal
 from nn.errors import DataError
 from nn.random import as_generator
 
@@ -96,13 +96,15 @@ class Dataset:
 
     def split(
         self,
-        *sizes: int,
-        rng: np.random.Generator,
+        *sizes: float,
+        rng: np.random.Generator | None = None,
         groups: ArrayLike | None = None,
         stratify: bool = False,
     ) -> "tuple[Dataset, ...]":
         """Deal all samples at random into parts of the given sizes.
 
+        sizes: numbers of samples, which add up to that of the data set, or shares of it (floats),
+            which add up to 1. rng: by default nn's own generator.
         groups: (n,) integers; samples with the same one are dealt to the same part, so that what
             is measured on one part is not known from another. `nn.data.duplicates(data.inputs)`
             keeps copies of an input together. The parts may then be larger or smaller than asked
@@ -114,12 +116,16 @@ class Dataset:
         >>> train, validation = data.split(3, 2, rng=np.random.default_rng(0))
         >>> len(train), sorted([*train.targets.tolist(), *validation.targets.tolist()])
         (3, [0, 1, 2, 3, 4])
+        >>> [len(part) for part in data.split(0.8, 0.2)]
+        [4, 1]
         """
         rng = as_generator(rng, "split")
-        if sum(sizes) != len(self) or min(sizes, default=0) < 0:
+        counts = counts_of(sizes, len(self))
+        if counts is None:
             raise DataError(
-                f"{self._label}: cannot split {len(self)} samples into parts of {sizes}; "
-                f"give sizes that add up to {len(self)}, or take a subset first"
+                f"{self._label}: cannot split {len(self)} samples into parts of {sizes}; give "
+                f"sizes that add up to {len(self)} or shares, such as 0.8 and 0.2, that add up to "
+                "1, or take a subset first"
             )
         groups = None if groups is None else self._as_array("groups", groups)
         for kind, array in (("groups", groups), ("targets", self.targets if stratify else None)):
@@ -129,7 +135,7 @@ class Dataset:
                     f"{array.dtype}; give one integer for each of the {len(self)} samples"
                 )
         labels = self.targets if stratify else None
-        parts = deal(sizes, rng, groups=groups, labels=labels)
+        parts = deal(counts, rng, groups=groups, labels=labels)
         return tuple(self.subset(part) for part in parts)
 
     def check_finite(self) -> None:

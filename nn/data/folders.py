@@ -14,8 +14,10 @@ import numpy as np
 
 from nn.data.dataset import Dataset
 from nn.data.progress import progress_bar
+from nn.data.transforms.basic import Transform
 from nn.errors import DataError
 from nn.extras import needs
+from nn.random import default_rng
 
 _SYSTEM_FILES = ("__MACOSX", "Thumbs.db", "desktop.ini")  # and all whose names begin with a dot
 
@@ -27,6 +29,7 @@ def image_folder(
     grey: bool | None = None,
     name: str | None = None,
     classes: Sequence[str] | None = None,
+    transform: Transform | None = None,
 ) -> Dataset:
     """The images in a folder, or a zip archive, that has one subfolder per class.
 
@@ -40,8 +43,11 @@ def image_folder(
         no image has colours.
     name: of the data set, by default that of the folder or archive.
     classes: the names of the classes, in the order of their folders, by default the folders' names.
+    transform: applied to each image as it is read, (1, channels, height, width) uint8. With
+        `Compose(Resize(32), CenterCrop(32))` images of all sizes become 32 x 32 pixels.
 
-    Every file must be an image that Pillow can read, and all must have the same size. Only what
+    Every file must be an image that Pillow can read, and all must have the same size, or get it by
+    `transform`. Only what
     systems leave behind is passed over: hidden files, Thumbs.db, desktop.ini, __MACOSX, and files
     beside the class folders that are no images. Raises DataError, naming the file, for everything
     else that is wrong.
@@ -69,7 +75,7 @@ def image_folder(
                 f"{', '.join(files)}; give one name for each"
             )
         members = [f"{folder}/{file}" for folder in files for file in files[folder]]
-        images = _read_all(tree, members, grey)
+        images = _read_all(tree, members, grey, transform)
     shape = images.shape[1:]
     name = Path(path).stem if name is None else name
     return Dataset(
@@ -80,6 +86,10 @@ def image_folder(
         image_shape=shape if shape[0] > 1 else shape[1:],
         source=f"{name}: read from {tree.place()}.",
     )
+
+
+class SizesDiffer(DataError):
+    """Images that cannot be put into one array, since they do not have one size."""
 
 
 class _Folder:
@@ -212,22 +222,27 @@ def natural(name: str) -> list[str | int]:
     return [int(part) if index % 2 else part for index, part in enumerate(parts)]
 
 
-def _read_all(tree: _Folder | _Archive, members: list[str], grey: bool | None) -> np.ndarray:
+def _read_all(
+    tree: _Folder | _Archive, members: list[str], grey: bool | None, transform: Transform | None
+) -> np.ndarray:
     """The images (n, channels, height, width) of those names."""
     images: list[np.ndarray] = []
     with closing(progress_bar(tree.place(), len(members), unit=" images")) as bar:
         for name in members:
             image = _read(tree, name, grey)
+            if transform is not None:
+                image = transform(image[None], default_rng())[0]
             if images and image.shape[1:] != images[0].shape[1:]:
                 (h, w), (height, width) = image.shape[1:], images[0].shape[1:]
-                raise DataError(
+                raise SizesDiffer(
                     f"{tree.place(name)}: has {w} x {h} pixels, but {tree.place(members[0])} has "
-                    f"{width} x {height}; give all images the same size"
+                    f"{width} x {height}; give all images the same size, with transform=Compose("
+                    "Resize(32), CenterCrop(32)) for example"
                 )
             images.append(image)
             bar.update(1)
     channels = max(image.shape[0] for image in images)
-    stacked = np.empty((len(images), channels, *images[0].shape[1:]), np.uint8)
+    stacked = np.empty((len(images), channels, *images[0].shape[1:]), images[0].dtype)
     for target, image in zip(stacked, images, strict=True):
         target[:] = image  # one channel becomes three equal ones, if others have colours
     return stacked

@@ -22,6 +22,24 @@ def duplicates(inputs: np.ndarray) -> np.ndarray:
     return np.array([numbers.setdefault(digest, len(numbers)) for digest in digests], dtype=int)
 
 
+def counts_of(sizes: Sequence[float], n: int) -> list[int] | None:
+    """How many of n samples each part has, if the sizes are counts or shares of all of them.
+
+    Shares are rounded where one part ends and the next begins, so that nothing is left over.
+
+    >>> counts_of((0.8, 0.2), 7), counts_of((5, 2), 7), counts_of((1, 2), 7)
+    ([6, 1], [5, 2], None)
+    """
+    if not sizes or not min(sizes) >= 0:
+        return [] if not sizes and n == 0 else None
+    if all(isinstance(size, int | np.integer) for size in sizes):
+        return [int(size) for size in sizes] if sum(sizes) == n else None
+    if not abs(sum(sizes) - 1) < 1e-9:
+        return None
+    bounds = np.rint(np.cumsum((0.0, *sizes)) * n).astype(int)
+    return np.diff(bounds).tolist()
+
+
 def deal(
     sizes: Sequence[int],
     rng: np.random.Generator,

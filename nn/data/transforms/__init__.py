@@ -1,7 +1,8 @@
 """Transforms of whole batches, for `DataLoader(transform=)`.
 
 A transform is called as `transform(inputs, rng)` with inputs (n, ...), and returns new inputs as a
-float32 array; what it is given stays as it is. Those that change where things are, or cover parts,
+float32 array (`Resize`, `CenterCrop` and `ColorJitter` keep uint8); what it is given
+ stays as it is. Those that change where things are, or cover parts,
 take images (n, channels, height, width) and draw something else for every image. `rng` is by
 default nn's own generator. A function of one's own, `f(inputs, rng)`, will do as well.
 
@@ -16,6 +17,7 @@ default nn's own generator. A function of one's own, `f(inputs, rng)`, will do a
 """
 
 from nn.data.transforms.basic import Compose, Reshape, Transform
+from nn.data.transforms.colours import ColorJitter
 from nn.data.transforms.distortion import (
     Distort,
     ElasticDeformation,
@@ -24,8 +26,11 @@ from nn.data.transforms.distortion import (
 )
 from nn.data.transforms.regions import RandomCrop, RandomErasing, RandomFlip
 from nn.data.transforms.scaling import Standardize, ToUnit
+from nn.data.transforms.sizes import CenterCrop, Resize
 
 __all__ = [
+    "CenterCrop",
+    "ColorJitter",
     "Compose",
     "Distort",
     "ElasticDeformation",
@@ -35,6 +40,7 @@ __all__ = [
     "RandomRotation",
     "RandomShift",
     "Reshape",
+    "Resize",
     "Standardize",
     "ToUnit",
     "Transform",

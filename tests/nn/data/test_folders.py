@@ -170,7 +170,8 @@ def test_an_image_of_another_size_is_named_with_both_sizes(write):
     path = write(SKY | {"night/2.png": picture(size=(4, 5))})
     assert refusal(path) == (
         f"{place(path, 'night/2.png')}: has 4 x 5 pixels, but {place(path, 'day/1.png')} has "
-        "4 x 3; give all images the same size"
+        "4 x 3; give all images the same size, with "
+        "transform=Compose(Resize(32), CenterCrop(32)) for example"
     )
 
 
