@@ -107,7 +107,8 @@ def _row(full_name: str, name: str, answer: Any, note: str) -> Row:
     checked = full_name in _CALLS or getattr(answer, "domain", None) is not None
     peers = _peers().get(full_name, "")
     if isinstance(answer, Unsupported):
-        if name in vars(anp):
+        own = vars(anp).get(name)
+        if own is not None and not hasattr(own, "__wrapped__"):
             note = "NumPy does not let it be intercepted"
             return Row(full_name, "autodiff.numpy", checked, peers, note)
         return Row(full_name, "unsupported", False, note=answer.instead)

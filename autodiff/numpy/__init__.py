@@ -19,10 +19,12 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 import numpy
 
+from autodiff.numpy.lists import holds_tensor, joined, names_of
 from autodiff.operands import KNOWN, check_meaning
 from autodiff.primitive import plain
 from autodiff.tensor import Tensor, as_tensor
@@ -33,13 +35,17 @@ _MAKERS = (
     "zeros_like", "ones_like", "empty_like", "copy",
 )  # fmt: skip
 
+_SUBMODULES = ("fft", "linalg", "random")
+_numpy = names_of(numpy, globals())
+
 
 def __getattr__(name: str) -> Any:
+    if name in _SUBMODULES:
+        return import_module(f"autodiff.numpy.{name}")
+    value = _numpy(name)
     if name in _MAKERS:
-        value = _making(getattr(numpy, name))
-        globals()[name] = value
-        return value
-    return getattr(numpy, name)
+        value = globals()[name] = _making(value)
+    return value
 
 
 def __dir__() -> list[str]:
@@ -63,19 +69,11 @@ def _tensor(value: Any) -> Any:
     return as_tensor(value) if kind and kind in "fc" else value
 
 
-def _joined(value: Any) -> Any:
-    """Nested lists with tensors inside as one Tensor; anything else as it is."""
+def _made(value: Any) -> Any:
+    """What an array is made of, with nested lists of tensors as one Tensor."""
     if value.__class__ not in KNOWN:
         check_meaning(value, "array")
-    if isinstance(value, list | tuple) and _holds_tensor(value):
-        return numpy.stack([_joined(item) for item in value])
-    return value
-
-
-def _holds_tensor(value: Any) -> bool:
-    if isinstance(value, list | tuple):
-        return any(_holds_tensor(item) for item in value)
-    return isinstance(value, Tensor)
+    return joined(value)
 
 
 # ---------------------------------------------------------------- arrays from anything
@@ -85,7 +83,7 @@ def array(
     object: Any, dtype: Any = None, *, copy: bool | None = True, ndmin: int = 0, **options: Any
 ) -> Any:
     """As `numpy.array`; tensors inside nested lists stay in the graph."""
-    value = _joined(object)
+    value = _made(object)
     if not isinstance(value, Tensor):
         return _tensor(numpy.array(value, dtype, copy=copy, ndmin=ndmin, **options))
     if dtype is not None:
@@ -130,7 +128,7 @@ def asarray_chkfinite(a: Any, dtype: Any = None, order: Any = None) -> Any:
 
 def full(shape: Any, fill_value: Any, dtype: Any = None, order: Any = "C", **options: Any) -> Any:
     """As `numpy.full`; the value may be a tensor."""
-    value = _joined(fill_value)
+    value = _made(fill_value)
     if not isinstance(value, Tensor):
         return _tensor(numpy.full(shape, value, dtype, order, **options))
     value = value if dtype is None else value.astype(dtype)
@@ -152,7 +150,7 @@ def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None, **opt
         start, stop = 0, start
     numbers: Any = (plain(start), plain(stop), plain(step), dtype)
     steps = numpy.arange(*numbers, **options)
-    if not _holds_tensor((start, stop, step)):
+    if not holds_tensor((start, stop, step)):
         return _tensor(steps)
     value = as_tensor(start) + step * numpy.arange(len(steps))
     return value if dtype is None else value.astype(dtype)

@@ -1,12 +1,10 @@
-"""`numpy.fft` as it is, for ``import autodiff.numpy.fft``."""
-
-from typing import Any
+"""`numpy.fft`, for lists of tensors too."""
 
 import numpy.fft
 
+from autodiff.numpy.lists import names_of
 
-def __getattr__(name: str) -> Any:
-    return getattr(numpy.fft, name)
+__getattr__ = names_of(numpy.fft, globals())
 
 
 def __dir__() -> list[str]:

@@ -1,12 +1,10 @@
-"""`numpy.linalg` as it is, for ``import autodiff.numpy.linalg``."""
-
-from typing import Any
+"""`numpy.linalg`, for lists of tensors too."""
 
 import numpy.linalg
 
+from autodiff.numpy.lists import names_of
 
-def __getattr__(name: str) -> Any:
-    return getattr(numpy.linalg, name)
+__getattr__ = names_of(numpy.linalg, globals())
 
 
 def __dir__() -> list[str]:
