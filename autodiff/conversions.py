@@ -33,7 +33,7 @@ from autodiff.errors import DetachedWarning, GradientError
 from autodiff.graph import Node
 from autodiff.modes import grad_enabled, running
 
-__all__ = ["array_refused", "check_read", "warn_detached"]
+__all__ = ["array_refused", "check_read", "only_asks", "warn_detached"]
 
 # Packages whose code goes on computing with the number that it asks for.
 _LIBRARIES = {"numpy", "scipy"}
@@ -45,6 +45,9 @@ _APART = {
     "pandas": "write s.to_numpy() @ t, or s * t",
     "mygrad": "write a.data * t",
 }
+
+# Functions of SciPy that ask an argument for an array only to learn what it is.
+_ASKING = {"array_namespace", "compliance_scipy", "_compliance_scipy"}
 
 _QUESTIONS: set[Any] = {math.isnan, math.isfinite, math.isinf, math.isclose}
 
@@ -209,6 +212,17 @@ def _foreign_caller(frame: FrameType | None) -> str:
                 return name
         frame = frame.f_back
     return ""
+
+
+def only_asks(frame: FrameType) -> bool:
+    """Whether `frame` makes an array in order to learn whether it could, and keeps nothing.
+
+    In its array API mode SciPy asks so to which library the arguments of a function belong, and
+    then passes the arguments themselves on.
+    """
+    return frame.f_code.co_name in _ASKING and frame.f_globals.get("__name__", "").startswith(
+        "scipy._lib._array_api"
+    )
 
 
 def array_refused(shape: tuple[int, ...], frame: FrameType) -> str:

@@ -215,6 +215,7 @@ def gradients(call):
 ZERO = {
     "heaviside-a", "heaviside-b", "copysign-b", "floor-x", "ceil-x", "trunc-x", "rint-x",
     "floor_divide-a", "floor_divide-b", "nextafter-b", "round-a", "around-a",
+    "special.round-x", "gammasgn-x",
 }  # fmt: skip
 
 

@@ -12,11 +12,10 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from scipy import special
 
 from autodiff.domains import Interval, between, nonzero, positive, real
 from autodiff.primitive import primitive
-from autodiff.rules.scipy.tools import at_parameters, unknown
+from autodiff.rules.scipy.tools import at_parameters, special, unknown
 
 _orders = [(0,), (1,), (2,), (0.5,)]
 _away = between(0.3, 4)

@@ -6,10 +6,11 @@ import math
 from typing import Any
 
 import numpy as np
-from scipy import special
 
 from autodiff.domains import above, between, cases, nonzero, positive, real
 from autodiff.primitive import primitive
+from autodiff.rules.elementwise import zero
+from autodiff.rules.scipy.tools import special
 from autodiff.rules.special import gauss
 
 # ---------------------------------------------------------------- logistic
@@ -22,6 +23,10 @@ log_expit = primitive(
 )
 logit = primitive(
     special.logit, x=lambda g, x: g / (x * (1 - x)), singular=True, domain=between(0, 1)
+)
+
+rounded = primitive(  # a step, as np.rint
+    special.round, name="special.round", x=lambda g: zero(g), selects=True, domain=between(0.6, 1.4)
 )
 
 # ---------------------------------------------------------------- x log y and entropies

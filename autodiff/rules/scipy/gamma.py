@@ -6,11 +6,11 @@ import math
 from typing import Any
 
 import numpy as np
-from scipy import special
 
 from autodiff.domains import above, between, cases, positive
 from autodiff.primitive import composite, primitive
-from autodiff.rules.scipy.tools import at_parameters, unknown
+from autodiff.rules.elementwise import zero
+from autodiff.rules.scipy.tools import at_parameters, special, unknown
 
 away_from_zero = between(0.3, 4)
 
@@ -24,6 +24,10 @@ gammaln = primitive(
 )
 loggamma = primitive(
     special.loggamma, x=lambda g, x: g * special.psi(x), singular=True, domain=away_from_zero
+)
+
+gammasgn = primitive(  # a step, as np.sign
+    special.gammasgn, x=lambda g: zero(g), selects=True, domain=between(0.3, 0.9)
 )
 
 

@@ -6,11 +6,10 @@ import math
 from typing import Any
 
 import numpy as np
-from scipy import special
 
 from autodiff.domains import above, between, cases, nonzero, positive, real
 from autodiff.primitive import primitive
-from autodiff.rules.scipy.tools import at_parameters, unknown
+from autodiff.rules.scipy.tools import at_parameters, special, unknown
 
 # ---------------------------------------------------------------- hypergeometric (DLMF 13.3, 15.5)
 

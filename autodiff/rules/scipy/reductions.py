@@ -9,11 +9,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy import special
 
 from autodiff.domains import Call, Draw, cases, positive
 from autodiff.primitive import composite, plain
 from autodiff.rules import softmax as rows
+from autodiff.rules.scipy.tools import special
 
 
 def _reduced(d: Draw) -> Call:

@@ -5,10 +5,31 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+from scipy import special as _original
+
 from autodiff.domains import Cases, Interval, cases
 from autodiff.errors import UnsupportedError
 
-__all__ = ["at_parameters", "unknown"]
+__all__ = ["at_parameters", "special", "unknown"]
+
+
+class _Special:
+    """scipy.special with its ufuncs as they are, also in SciPy's array API mode.
+
+    With ``SCIPY_ARRAY_API=1`` its names are functions that find out to which library the arguments
+    belong, and call the ufunc that they wrap.
+    """
+
+    def __getattr__(self, name: str) -> Any:
+        function = getattr(_original, name)
+        inside = getattr(function, "__wrapped__", None)
+        value = inside if isinstance(inside, np.ufunc) else function
+        setattr(self, name, value)
+        return value
+
+
+special: Any = _Special()
 
 
 def unknown(function: str, what: str) -> Callable[[Any], Any]:

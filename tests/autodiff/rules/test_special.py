@@ -1,5 +1,6 @@
 """np.i0 and np.sinc at many sizes, and the special functions of SciPy through plain calls."""
 
+import os
 import subprocess
 import sys
 
@@ -300,3 +301,73 @@ def test_gradients_agree_with_pytorch(name):
     getattr(torch.special, name)(other).sum().backward()
     ours = ad.elementwise_grad(getattr(special, name))(x)
     np.testing.assert_allclose(ours, other.grad.numpy(), rtol=1e-8)
+
+
+# ---------------------------------------------------------------- SciPy's array API mode
+
+
+@pytest.mark.parametrize("step", [scipy_special.gammasgn, scipy_special.round])
+def test_functions_that_step_are_flat(step):
+    x = np.array([-0.7, 0.2, 1.3])
+    np.testing.assert_array_equal(ad.grad(lambda x: np.sum(step(x) * x))(x), step(x))
+    check_grads(lambda x: step(x) * x, x)
+
+
+# Every declared function is called by its public name, on tensors, beside the ufunc itself.
+WALK = """
+import numpy as np, scipy.special, autodiff as ad
+from autodiff.domains import NumpyDraw
+from autodiff.primitive import Primitive, entries
+from autodiff.testing.declared import draw_call
+from autodiff.testing import check_grads
+
+t = ad.tensor([0.25, 0.75], requires_grad=True)
+print(float(np.sum(np.sort(t * 2)).data))  # has nothing to do with SciPy
+with ad.no_grad():
+    scipy.special.erf(t)
+scipy.special.erf(t)
+for entry in list(entries):
+    name = getattr(entry.function, "__name__", "")
+    public = getattr(scipy.special, name, None)
+    ufunc = getattr(public, "__wrapped__", public)
+    if not isinstance(entry, Primitive) or not isinstance(ufunc, np.ufunc) or hasattr(np, name):
+        continue
+    if ufunc.nout > 1:
+        continue
+    args, kwargs = draw_call(entry, NumpyDraw(np.random.default_rng(0)))
+    last = len(args) - 1
+    point = np.array(args[last], dtype=float)
+    gradient = [
+        ad.grad(lambda x, f=f: np.sum(np.real(f(*args[:last], x, **kwargs))))(point)
+        for f in (public, ufunc)
+    ]
+    assert ufunc is entry.function, name
+    assert np.array_equal(*gradient, equal_nan=True), name
+    print(name)
+"""
+
+
+def test_the_same_works_in_the_array_api_mode_of_scipy():
+    found = {}
+    for mode in ("0", "1"):
+        run = subprocess.run(
+            [sys.executable, "-c", WALK],
+            capture_output=True,
+            text=True,
+            env=os.environ | {"SCIPY_ARRAY_API": mode},
+        )
+        assert run.returncode == 0, run.stderr
+        found[mode] = run.stdout.split()
+    assert found["1"] == found["0"]
+    assert len(found["1"]) > 60
+
+
+def test_what_keeps_its_arguments_is_still_refused_in_that_mode():
+    code = (
+        "import scipy.special as s, autodiff as ad\n"
+        "s.logsumexp(ad.tensor([1.0], requires_grad=True))"
+    )
+    env = os.environ | {"SCIPY_ARRAY_API": "1"}
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env)
+    assert "GradientError" in run.stderr.splitlines()[-1]
+    assert "autodiff.scipy.special" in run.stderr.splitlines()[-1]
