@@ -100,3 +100,7 @@ def __getattr__(name: str) -> Any:
     if name in ("distributions", "functions", "info", "numpy", "scipy", "testing"):
         return import_module(f"autodiff.{name}")
     raise AttributeError(f"module 'autodiff' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, *(name for name in globals() if name.startswith("__"))])
