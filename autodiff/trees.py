@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -42,9 +43,7 @@ class Tree:
             return lambda leaves: None
         if isinstance(value, dict):
             parts = {key: self._take(value[key], f"{path}[{key!r}]", held) for key in value}
-            return lambda leaves: type(value)(
-                (key, rebuild(leaves)) for key, rebuild in parts.items()
-            )
+            return lambda leaves: _like(value, {k: make(leaves) for k, make in parts.items()})
         if isinstance(value, list | tuple):
             items = [self._take(item, f"{path}[{i}]", held) for i, item in enumerate(value)]
             make: Any = getattr(type(value), "_make", type(value))
@@ -58,6 +57,16 @@ class Tree:
         self.leaves.append(value)
         self.paths.append(path)
         return lambda leaves: next(leaves)
+
+
+def _like(mapping: dict[Any, Any], items: dict[Any, Any]) -> dict[Any, Any]:
+    """A dict of the class of `mapping` with other items; a `defaultdict` keeps its factory."""
+    if type(mapping) is dict:
+        return items
+    made = copy.copy(mapping)
+    made.clear()
+    made.update(items)
+    return made
 
 
 def flatten(value: Any, *, values: bool = False) -> Tree:

@@ -1,5 +1,6 @@
 """grad, vjp, jvp, jacobian, hessian, hvp: nested containers, nesting, complex numbers."""
 
+import collections
 from collections import namedtuple
 
 import numpy as np
@@ -474,3 +475,21 @@ def test_hessian_vector_products_by_complex_numbers_are_those_of_the_parts():
         expected = matrix @ [v.real, v.imag]
         found = ad.hvp(function, (1 + 2j,), (v,))
         np.testing.assert_allclose([found.real, found.imag], expected)
+
+
+@pytest.mark.parametrize("kind", ["dict", "OrderedDict", "defaultdict"])
+def test_a_mapping_comes_back_as_its_own_class(kind):
+    weights = {"w": np.array([1.0, 2.0]), "b": 3.0}
+    if kind == "OrderedDict":
+        weights = collections.OrderedDict(weights)
+    elif kind == "defaultdict":
+        weights = collections.defaultdict(float, weights)
+    gradient = ad.grad(lambda p: np.sum(p["w"] ** 2) * p["b"])(weights)
+    assert type(gradient) is type(weights)
+    assert list(gradient) == ["w", "b"]
+    np.testing.assert_allclose(gradient["w"], [6.0, 12.0])
+    assert gradient["b"] == 5.0
+    if kind == "defaultdict":
+        assert gradient.default_factory is float
+    assert list(weights) == ["w", "b"]
+    assert weights["b"] == 3.0  # the argument itself is left alone
