@@ -105,7 +105,10 @@ def over_gaps(numerator: Any, values: Any, vectors: list[Any], name: str) -> Any
         raise GradientError(
             f"{name}: values {first} and {second} are equal, so their vectors are not "
             "differentiable, but the gradient depends on them; use only the values (as eigvalsh "
-            "and svdvals do), use only vectors of simple values, or separate the values"
+            "and svdvals do), use only vectors of simple values, or separate the values. Whether "
+            "the result depends on the choice of the vectors, as a projector does not, cannot be "
+            "told from one choice; write such a result without them, a matrix function for "
+            "example as autodiff.scipy.linalg.expm or sqrtm"
         )
     # Cotangents that are zero and may vary do not tell what is used.
     varying = not np.any(used) and any(isinstance(v, Tensor) for v in vectors)
