@@ -199,16 +199,16 @@ def share(array: Any) -> None:
         owner = _owner(array)
         key = id(owner)
         if key not in shown:
-            shown[key] = weakref.ref(owner, lambda _: _hide(key))
+            shown[key] = weakref.ref(owner, lambda _, hide=_hide: hide(key))
         if owner is not array:
             _viewed.add(key)
 
 
-def _hide(key: int) -> None:
-    shown.pop(key, None)
-    _viewed.discard(key)
-    _handed.pop(key, None)
-    _snapshots.pop(key, None)
+# When Python ends, names of modules are gone before the last arrays are; hence the defaults.
+def _hide(key: int, known: Any = (shown, _handed, _snapshots), viewed: Any = _viewed) -> None:
+    for table in known:
+        table.pop(key, None)
+    viewed.discard(key)
 
 
 def _is_held_once(key: int) -> bool:
@@ -225,9 +225,9 @@ def hand_out(array: np.ndarray) -> None:
         return
     share(array)
 
-    def forget(_: Any) -> None:
-        _handed.pop(key, None)
-        _snapshots.pop(key, None)
+    def forget(_: Any, handed: Any = _handed, snapshots: Any = _snapshots) -> None:
+        handed.pop(key, None)
+        snapshots.pop(key, None)
 
     _handed[key] = reference = weakref.ref(array, forget)
     _snapshots[key] = (reference, next_order(), snapshot(array))
@@ -311,7 +311,7 @@ def _note_change(array: np.ndarray, order: int) -> None:
     key = id(array)
     known = _changed.get(key)
     if known is None:
-        _changed[key] = (weakref.ref(array, lambda _: _changed.pop(key, None)), order)
+        _changed[key] = (weakref.ref(array, lambda _, gone=_changed.pop: gone(key, None)), order)
     elif known[1] < order:
         _changed[key] = (known[0], order)
 
