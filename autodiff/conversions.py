@@ -29,11 +29,11 @@ from typing import Any
 import numpy as np
 
 from autodiff.callsites import UNKNOWN, Name, Site, site
-from autodiff.errors import DetachedWarning, GradientError
+from autodiff.errors import DetachedWarning
 from autodiff.graph import Node
 from autodiff.modes import grad_enabled, running
 
-__all__ = ["array_refused", "check_read", "only_asks", "warn_detached"]
+__all__ = ["array_refused", "check_read", "number_refused", "only_asks", "warn_detached"]
 
 # Packages whose code goes on computing with the number that it asks for.
 _LIBRARIES = {"numpy", "scipy"}
@@ -49,6 +49,7 @@ _APART = {
 # Functions of SciPy that ask an argument for an array only to learn what it is.
 _ASKING = {"array_namespace", "compliance_scipy", "_compliance_scipy"}
 
+_SCALARS = (np.number, np.bool_)
 _QUESTIONS: set[Any] = {math.isnan, math.isfinite, math.isinf, math.isclose}
 
 # Modules of functions in C that never ask for a float themselves. They may call a function that
@@ -63,30 +64,32 @@ _LOOKERS = (print, str, repr, format, *_QUESTIONS)
 _DATA = int | float | complex | bytes | None | _CONTAINERS
 
 
-def check_read(node: Node, frame: FrameType) -> None:
-    """Raise `GradientError` unless the code that `frame` runs asks for a number only to look at it.
+def check_read(node: Node, frame: FrameType) -> bool:
+    """Whether the code that `frame` runs asks for a number only to look at it.
 
-    It does so by ``float(t)`` and its like, by a question such as `math.isnan`, in formatting and
-    comparisons, or by a function that calls `float`, as in ``map(float, tensors)``. Inside
-    `no_grad` there is no gradient to lose. The code of NumPy and SciPy goes on computing.
+    It does so by ``float(t)``, ``np.float64(t)`` and their like, by a question such as
+    `math.isnan`, in formatting and comparisons, or by a function that calls `float`, as in
+    ``map(float, tensors)``. Inside `no_grad` there is no gradient to lose. The code of NumPy and
+    SciPy goes on computing.
     """
     if not grad_enabled():
-        return
+        return True
+    if _package(frame) in _LIBRARIES:
+        return False
     at = site(frame.f_code, frame.f_lasti)
-    if _package(frame) not in _LIBRARIES:
-        if at.formats or at.compares:
-            return
-        function = at.called.value(frame) if at.called else UNKNOWN
-        if isinstance(function, BuiltinFunctionType) and function in _QUESTIONS:
-            return
-        if at.arguments is not None and _is_reader(function):
-            is_read = function is not complex or at.arguments == 1
-        else:
-            is_read = at.iterates and _reads_lazily(at, function, frame)
-        if is_read:
-            warn_detached(node, frame, "complex" if function is complex else "float")
-            return
-    raise GradientError(number_refused(frame))
+    if at.formats or at.compares:
+        return True
+    function = at.called.value(frame) if at.called else UNKNOWN
+    if isinstance(function, BuiltinFunctionType) and function in _QUESTIONS:
+        return True
+    is_direct = at.arguments is not None and _is_reader(function)
+    if is_direct:
+        is_read = function is not complex or at.arguments == 1
+    else:
+        is_read = at.iterates and _reads_lazily(at, function, frame)
+    if is_read:
+        warn_detached(node, frame, function.__name__ if is_direct else "float")
+    return is_read
 
 
 def warn_detached(node: Node, frame: FrameType, function: str) -> None:
@@ -171,7 +174,9 @@ def _is_generator(code: CodeType) -> bool:
 
 
 def _is_reader(value: Any) -> bool:
-    return value is float or value is int or value is complex
+    if value is float or value is int or value is complex:
+        return True
+    return isinstance(value, type) and value.__module__ == "numpy" and issubclass(value, _SCALARS)
 
 
 def _package(frame: FrameType) -> str:

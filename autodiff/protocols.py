@@ -6,14 +6,22 @@ import math
 import operator
 import sys
 from collections.abc import Iterator
-from typing import Any
+from types import FrameType
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from autodiff.arraymethods import call
 from autodiff.changes import hand_out
-from autodiff.conversions import array_refused, check_read, only_asks, warn_detached
+from autodiff.conversions import (
+    array_refused,
+    check_read,
+    number_refused,
+    only_asks,
+    warn_detached,
+)
+from autodiff.elements import refuse_as_element
 from autodiff.errors import DtypeError, GradientError
 from autodiff.graph import Node
 from autodiff.modes import grad_enabled
@@ -50,7 +58,9 @@ class Protocols:
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> np.ndarray:
         if self._node is not None and grad_enabled() and not only_asks(sys._getframe(1)):
-            raise GradientError(array_refused(self._value.shape, sys._getframe(1)))
+            shape, frame = self._value.shape, sys._getframe(1)
+            if shape or not check_read(self._node, frame):  # np.float64(t) reads, as float(t) does
+                raise GradientError(array_refused(shape, frame))
         array = np.asarray(self._value, dtype=dtype)
         if array is not self._value:
             return array
@@ -73,8 +83,8 @@ class Protocols:
         return bool(self._value)
 
     def __float__(self) -> float:
-        if self._node is not None:
-            check_read(self._node, sys._getframe(1))
+        if self._node is not None and not check_read(self._node, sys._getframe(1)):
+            self._refuse(sys._getframe(1))
         return float(self._value)
 
     def __int__(self) -> int:
@@ -94,9 +104,13 @@ class Protocols:
         return math.trunc(self._value)
 
     def __complex__(self) -> complex:
-        if self._node is not None:
-            check_read(self._node, sys._getframe(1))
+        if self._node is not None and not check_read(self._node, sys._getframe(1)):
+            self._refuse(sys._getframe(1))
         return complex(self._value)
+
+    def _refuse(self, frame: FrameType) -> NoReturn:
+        refuse_as_element(self)
+        raise GradientError(number_refused(frame))
 
     def __index__(self) -> int:
         if self._value.dtype.kind not in "iu":

@@ -34,6 +34,7 @@ AUTODIFF = (
     "arraymethods",
     "callsites",
     "conversions",
+    "elements",
     "protocols",
     "tensor",
     "kinks",

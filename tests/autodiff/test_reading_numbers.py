@@ -85,7 +85,7 @@ LOSES = {
     "fsum": lambda t: math.fsum(t),
     "dist": lambda t: math.dist(t, t),
     "prod": lambda t: math.exp(math.prod(t)),
-    "a library's function": lambda t: np.float64(t[0]),
+    "a library's function": lambda t: np.spacing(math.exp(t[0])),
     "an element": lambda t: np.zeros(2).__setitem__(0, t[0]),
     "json": lambda t: json.dumps(t, default=math.exp),
     "a lambda": lambda t: (lambda v: math.exp(v))(t[0]),
