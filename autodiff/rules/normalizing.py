@@ -40,7 +40,8 @@ def _normalize_rule(g: Any, y: Any, axis: Any, eps: float) -> Any:
     if normal.dtype != variance.dtype:
         normal = normal.astype(variance.dtype)
         normal_g = None if normal_g is None else normal_g.astype(variance.dtype)
-    count = math.prod(normal.shape) // max(1, math.prod(variance.shape))
+    axes = normalize_axes(axis, normal.ndim)
+    count = max(1, math.prod(normal.shape[at] for at in axes))  # of none: nothing to share
     total = 0
     if normal_g is not None:
         total = normal_g - _mean(axis, normal_g)

@@ -108,3 +108,17 @@ def test_a_format_for_numbers_refuses_several():
     with pytest.raises(TypeError, match=r"format: '.2f' .* shape \(2,\)"):
         f"{ad.tensor([1.0, 2.0], requires_grad=True):.2f}"
     assert f"{ad.tensor(1.0, requires_grad=True):.2f}" == "1.00"
+
+
+@pytest.mark.parametrize(
+    ("shape", "axis"), [((0, 5), -1), ((0, 5), (1,)), ((2, 0, 5), 2), ((0, 3, 4), (1, 2))]
+)
+def test_an_empty_batch_is_normalized_to_the_second_order(shape, axis):
+    x = ad.tensor(np.zeros(shape), requires_grad=True)
+    normal, mean, variance = ad.functions.normalize(x, axis)
+    total = np.sum(normal**2) + np.sum(mean**2) + np.sum(variance**2)
+    total.backward(create_graph=True)
+    gradient = x.grad
+    x.grad = None
+    np.sum(gradient**2).backward()
+    assert gradient.shape == x.grad.shape == shape
