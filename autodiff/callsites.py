@@ -58,7 +58,10 @@ class Name:
             return UNKNOWN
         value = self.root
         if not self.is_constant:
-            for names in (frame.f_locals, frame.f_globals, vars(builtins)):
+            spaces = frame.f_globals, vars(builtins)
+            if _is_local(self.root, frame.f_code):  # to make a dict of the locals takes long
+                spaces = frame.f_locals, *spaces
+            for names in spaces:
                 if self.root in names:
                     value = names[self.root]
                     break
@@ -90,6 +93,12 @@ class Site:
     compares: bool = False
     around: str = ""
     around_called: Name | None = None
+
+
+def _is_local(name: str, code: CodeType) -> bool:
+    if not code.co_flags & inspect.CO_OPTIMIZED:  # of a module or a class
+        return True
+    return name in code.co_varnames or name in code.co_freevars or name in code.co_cellvars
 
 
 @lru_cache(maxsize=1024)

@@ -32,6 +32,7 @@ from autodiff.callsites import UNKNOWN, Name, Site, site
 from autodiff.errors import DetachedWarning
 from autodiff.graph import Node
 from autodiff.modes import grad_enabled, running
+from autodiff.registry import is_constant
 
 __all__ = ["array_refused", "check_read", "number_refused", "only_asks", "warn_detached"]
 
@@ -50,6 +51,11 @@ _APART = {
 _ASKING = {"array_namespace", "compliance_scipy", "_compliance_scipy"}
 
 _SCALARS = (np.number, np.bool_)
+
+# The beginnings of the names of functions of `numpy.testing` that compare values.
+_ASSERTS = ("assert_allclose", "assert_array_", "assert_equal", "assert_almost_equal")
+_ASSERTS += ("assert_approx_equal",)
+
 _QUESTIONS: set[Any] = {math.isnan, math.isfinite, math.isinf, math.isclose}
 
 # Modules of functions in C that never ask for a float themselves. They may call a function that
@@ -75,7 +81,7 @@ def check_read(node: Node, frame: FrameType) -> bool:
     if not grad_enabled():
         return True
     if _package(frame) in _LIBRARIES:
-        return False
+        return _asks_without_slope(frame)
     at = site(frame.f_code, frame.f_lasti)
     if at.formats or at.compares:
         return True
@@ -89,7 +95,23 @@ def check_read(node: Node, frame: FrameType) -> bool:
         is_read = at.iterates and _reads_lazily(at, function, frame)
     if is_read:
         warn_detached(node, frame, function.__name__ if is_direct else "float")
-    return is_read
+    return is_read or _asks_without_slope(frame)
+
+
+def _asks_without_slope(frame: FrameType) -> bool:
+    """Whether the function of NumPy that the user called only looks at what it is given."""
+    if _package(frame) != "numpy":
+        at = site(frame.f_code, frame.f_lasti)
+        function = at.called.value(frame) if at.called else UNKNOWN
+        return isinstance(function, np.ufunc) and is_constant(function)
+    while frame.f_back is not None and _package(frame.f_back) == "numpy":
+        frame = frame.f_back
+    name = frame.f_code.co_name
+    if frame.f_globals.get("__name__", "").startswith("numpy.testing"):
+        return name.startswith(_ASSERTS)
+    function = frame.f_globals.get(name)
+    code = getattr(getattr(function, "__wrapped__", function), "__code__", None)
+    return code is frame.f_code and is_constant(function)
 
 
 def warn_detached(node: Node, frame: FrameType, function: str) -> None:
@@ -101,10 +123,10 @@ def warn_detached(node: Node, frame: FrameType, function: str) -> None:
     if not calls or not grad_enabled() or _package(frame) in _SILENT:
         return
     place = frame.f_code, frame.f_lineno
-    if place in calls[0].warned or not calls[0].reaches(node):
+    if place in calls[0].warned:
         return
     at = site(frame.f_code, frame.f_lasti)
-    if at.around in _LOOKS or _is_looker(at.around_called, frame):
+    if at.around in _LOOKS or _is_looker(at.around_called, frame) or not calls[0].reaches(node):
         return
     calls[0].warned.add(place)
     warnings.warn_explicit(
@@ -114,7 +136,7 @@ def warn_detached(node: Node, frame: FrameType, function: str) -> None:
         DetachedWarning,
         frame.f_code.co_filename,
         frame.f_lineno,
-        module=frame.f_globals.get("__name__"),
+        module=frame.f_globals.get("__name__", "<unknown>"),
         registry=frame.f_globals.setdefault("__warningregistry__", {}),
     )
 
@@ -220,14 +242,15 @@ def _foreign_caller(frame: FrameType | None) -> str:
 
 
 def only_asks(frame: FrameType) -> bool:
-    """Whether `frame` makes an array in order to learn whether it could, and keeps nothing.
+    """Whether `frame` makes an array in order to look at it, and keeps nothing.
 
-    In its array API mode SciPy asks so to which library the arguments of a function belong, and
-    then passes the arguments themselves on.
+    So do functions that have no derivative, such as `np.allclose` and `np.isnan`, and assertions of
+    `np.testing`, with tensors in lists. In its array API mode SciPy asks so to which library the
+    arguments of a function belong, and then passes the arguments themselves on.
     """
-    return frame.f_code.co_name in _ASKING and frame.f_globals.get("__name__", "").startswith(
-        "scipy._lib._array_api"
-    )
+    if frame.f_code.co_name in _ASKING:
+        return frame.f_globals.get("__name__", "").startswith("scipy._lib._array_api")
+    return _asks_without_slope(frame)
 
 
 def array_refused(shape: tuple[int, ...], frame: FrameType) -> str:

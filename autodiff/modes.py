@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextvars
 import threading
+import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
@@ -88,18 +89,23 @@ class Running:
         self._inputs = frozenset(inputs)
         self._first = min((node.order for node in inputs), default=0)
         self.warned: set[Any] = set()
+        self._apart: weakref.WeakSet[Node] = weakref.WeakSet()  # known not to depend on an input
 
     def reaches(self, node: Node) -> bool:
         """Whether `node` was computed from an input."""
+        if node in self._apart:
+            return False
         seen, stack = {node}, [node]
         while stack:
             node = stack.pop()
             if node in self._inputs:
                 return True
             for parent in node.parents():
-                if abs(parent.order) >= self._first and parent not in seen:
-                    seen.add(parent)
-                    stack.append(parent)
+                if abs(parent.order) < self._first or parent in seen or parent in self._apart:
+                    continue
+                seen.add(parent)
+                stack.append(parent)
+        self._apart.update(seen)
         return False
 
 

@@ -34,7 +34,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from types import ModuleType
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -213,6 +213,7 @@ class Composite(Declared):
 class Constant(Declared):
     """A function without a derivative: it is given plain arrays and returns plain arrays."""
 
+    is_constant: ClassVar[bool] = True
     name: str
     function: Any
 

@@ -12,7 +12,7 @@ from typing import Any, Generic, Self, TypeVar
 from autodiff.errors import UnsupportedError
 from autodiff.locks import shared
 
-__all__ = ["Declared", "dispatch", "entries", "late", "lazy", "load_rules", "lookup"]
+__all__ = ["Declared", "dispatch", "entries", "is_constant", "late", "lazy", "load_rules", "lookup"]
 
 T = TypeVar("T")
 
@@ -51,6 +51,13 @@ def load_rules() -> bool:
             import_module(late[package])
             late.pop(package, None)
     return bool(ready)
+
+
+def is_constant(function: Any) -> bool:
+    """Whether `function` is known to have no derivative: it only looks at what it is given."""
+    if function not in dispatch:
+        load_rules()
+    return getattr(dispatch.get(function), "is_constant", False)
 
 
 class lazy(Generic[T]):

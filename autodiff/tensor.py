@@ -11,17 +11,18 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import DTypeLike
 
+from autodiff import hooks
 from autodiff.arraymethods import ArrayMethods
 from autodiff.changes import hand_out, mark_changed, share
 from autodiff.conversions import warn_detached
 from autodiff.errors import DtypeError, GradientError, ShapeError
 from autodiff.graph import Alias, Leaf, Node
-from autodiff.locks import shared
-from autodiff.modes import special, thread_state
+from autodiff.modes import grad_enabled, special, thread_state
 from autodiff.operands import KNOWN, check_numbers, check_target, converted, operand
 from autodiff.protocols import Protocols
+from autodiff.registry import dispatch
 from autodiff.shapes import fit
-from autodiff.traversal import conjugate, deposit, walk, watch
+from autodiff.traversal import conjugate, deposit, walk
 from autodiff.views import note
 from autodiff.writing import Writable
 
@@ -39,7 +40,6 @@ __all__ = [
 ]
 
 _names: weakref.WeakKeyDictionary[Node, str] = weakref.WeakKeyDictionary()
-_retained: weakref.WeakKeyDictionary[Node, Any] = weakref.WeakKeyDictionary()
 _ONE = np.float64(1)
 T = TypeVar("T", bound="Tensor")
 
@@ -48,12 +48,17 @@ class Tensor(Writable, Protocols, ArrayMethods):
     """A NumPy value that remembers how it was computed.
 
     Arguments:
-        data: a number, an array, nested lists, or another Tensor; it is copied.
-        requires_grad: whether `backward` shall compute a gradient for this tensor.
+        data: a number, an array, nested lists, or another Tensor, also inside lists; it is copied.
+            Of tensors in the graph it is a copy in the graph.
+        requires_grad: whether `backward` shall compute a gradient for this tensor, which is then
+            where the graph begins: `data` must not be in it.
         dtype: of the value; by default what ``np.array(data)`` gives.
         name: shown in pictures and messages.
 
     A tensor with no dimensions holds a NumPy scalar, as NumPy's own functions return it.
+
+    Raises:
+        GradientError: the tensor shall begin a graph, but `data` is in one.
 
     >>> x = Tensor([1.0, 2.0], requires_grad=True)
     >>> (x * x).sum().backward()
@@ -72,9 +77,18 @@ class Tensor(Writable, Protocols, ArrayMethods):
         dtype: DTypeLike | None = None,
         name: str | None = None,
     ) -> None:
-        value = as_value(_plain(data), dtype)
-        self._value = value.copy("K") if isinstance(value, np.ndarray) else value
-        self._node = None
+        if in_graph(data):
+            if requires_grad:
+                raise GradientError(
+                    f"{_kind(self)}: with requires_grad=True a new leaf is made, and data is in "
+                    "the graph, whose gradient would stop here; pass t.detach() if that is meant, "
+                    "or stay in the graph with ad.numpy.array(data) or np.stack(data)"
+                )
+            self._value, self._node = _copied(data, dtype)
+        else:
+            value = as_value(_plain(data), dtype)
+            self._value = value.copy("K") if isinstance(value, np.ndarray) else value
+            self._node = None
         self.name = name
         if requires_grad:
             self.requires_grad = True
@@ -89,7 +103,8 @@ class Tensor(Writable, Protocols, ArrayMethods):
     def data(self) -> Any:
         """The value, without a copy: an ndarray, or a NumPy scalar if there are no dimensions.
 
-        Assigning replaces the value and leaves the graph alone. After ``t.data += v`` or
+        Assigning replaces the value and leaves the graph alone, so what is assigned must not be in
+        it (outside of `no_grad`): pass ``t.detach()``. After ``t.data += v`` or
         ``t.data[i] = v``, a backward pass that needs the old value raises; what changes in an array
         of more than 1,024 elements may be missed (see CONVENTIONS.md) unless it is followed by
         ``t.data = t.data``.
@@ -102,6 +117,12 @@ class Tensor(Writable, Protocols, ArrayMethods):
             if isinstance(value, np.ndarray):
                 mark_changed(value)
             return
+        if in_graph(value):
+            raise GradientError(
+                "data: assigning to it takes a value alone, and this one is in the graph, whose "
+                "gradient would be lost; assign t.detach() if that is meant, or go on with that "
+                "tensor itself"
+            )
         value = _known(value, as_value(_plain(value)))
         if np.shape(value) != self.shape:
             raise ShapeError(
@@ -232,7 +253,7 @@ class Tensor(Writable, Protocols, ArrayMethods):
         node = self._node
         if node is None:
             return None
-        return node.grad if isinstance(node, Leaf) else _retained.get(node)
+        return node.grad if isinstance(node, Leaf) else hooks.kept.get(node)
 
     @grad.setter
     def grad(self, grad: Any) -> None:
@@ -240,14 +261,17 @@ class Tensor(Writable, Protocols, ArrayMethods):
         if grad is not None:
             if node is None:
                 raise GradientError("grad: this tensor does not require a gradient")
+            grad = together(grad)
             if np.shape(grad) != self.shape:
                 raise ShapeError(
                     f"grad: shape {np.shape(grad)} does not fit the tensor's shape {self.shape}"
                 )
         if isinstance(node, Leaf):
             node.grad = grad
+        elif node is not None and grad is not None:
+            hooks.kept[node] = grad
         elif node is not None:
-            _retained[node] = grad
+            hooks.kept.pop(node, None)
 
     def zero_grad(self) -> None:
         """Forget the gradient."""
@@ -280,43 +304,33 @@ class Tensor(Writable, Protocols, ArrayMethods):
         return result
 
     def retain_grad(self) -> None:
-        """Keep the gradient of this intermediate result in `grad` at the next backward pass."""
+        """Keep the gradient of this intermediate result in `grad`, at every backward pass.
+
+        After an assignment in place it is the gradient with respect to the new value.
+        """
         node = self._node
         if node is None:
             raise GradientError("retain_grad: no gradient flows to this tensor")
-        if isinstance(node, Leaf) or node in _retained:
-            return
-        _retained[node] = None
-        reference = weakref.ref(node)
+        if not isinstance(node, Leaf):
+            hooks.retain(node)
 
-        def keep(g: Any) -> None:
-            target = reference()
-            if target is not None:
-                g = conjugate(g)
-                with shared:
-                    old = _retained.get(target)
-                    if old is not None:
-                        g = old + g
-                    elif isinstance(g, np.ndarray):
-                        g = g.copy()  # the walk goes on with the other one
-                    _retained[target] = g
-
-        watch(node, keep)
+    @property
+    def retains_grad(self) -> bool:
+        """Whether `retain_grad` was called on this intermediate result."""
+        return self._node is not None and self._node in hooks.retained
 
     def register_hook(self, hook: Callable[[Any], Any]) -> Callable[[], None]:
         """Call ``hook(gradient)`` when a backward pass has this tensor's gradient.
 
-        If the hook returns something other than None, that replaces the gradient.
-        Returns a function that removes the hook.
+        If the hook returns something other than None, that replaces the gradient: an array, a
+        Tensor, a number or nested lists, of this tensor's shape. Returns a function that removes
+        the hook. A backward pass raises ShapeError or DtypeError if what a hook returns does not
+        fit.
         """
         if self._node is None:
             raise GradientError("register_hook: no gradient flows to this tensor")
-
-        def conjugated(g: Any) -> Any:
-            result = hook(conjugate(g))
-            return None if result is None else conjugate(result)
-
-        return watch(self._node, conjugated)
+        named = repr(self.name) if self.name else f"a tensor (the result of {self._node.operation})"
+        return hooks.hook(self._node, hook, together, named)
 
     def backward(
         self,
@@ -394,7 +408,8 @@ class Tensor(Writable, Protocols, ArrayMethods):
         if not self.is_leaf:
             raise GradientError(
                 f"copying or pickling the result of {self._node.operation} would lose its graph; "  # type: ignore[union-attr]
-                "use np.copy(t) to stay in the graph, or t.detach() to leave it"
+                "write np.copy(t) to stay in the graph, and where no gradient shall flow, as to a "
+                "plot or a file, pass t.detach()"
             )
         kind = Tensor if isinstance(self, Result) else type(self)
         grad = _plain(self.grad)  # the value alone, if it is a Tensor with a graph of its own
@@ -550,6 +565,36 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     return value
+
+
+def in_graph(value: Any) -> bool:
+    """Whether gradients flow, at present, to a Tensor, or to one in nested lists."""
+    if isinstance(value, list | tuple):
+        return any(map(in_graph, value))
+    return isinstance(value, Tensor) and value._node is not None and grad_enabled()
+
+
+def together(value: Any) -> Any:
+    """A value, or a Tensor of what is in the graph; of nested lists with tensors, in one."""
+    if isinstance(value, Tensor):
+        return value
+    if in_graph(value):
+        return dispatch[np.stack]([together(item) for item in value])
+    return as_value(_plain(value))
+
+
+def _copied(data: Any, dtype: DTypeLike | None) -> tuple[Any, Node | None]:
+    """The value of a copy in the graph of what is in it, and its node."""
+    result = together(data)
+    if dtype is not None:
+        result = result.astype(dtype)
+    elif result is data:
+        result = dispatch[np.copy](result)
+    return result._value, result._node
+
+
+def _kind(value: Any) -> str:
+    return "tensor" if type(value) is Tensor else type(value).__name__
 
 
 def _handed_out(value: Any) -> Any:

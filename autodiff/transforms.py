@@ -153,7 +153,13 @@ def select(name: str, argnums: Argnums, args: tuple[Any, ...]) -> tuple[int, ...
                 f"{name}: argnums={argnums} but the function was called with {len(args)} "
                 "positional arguments"
             )
-    return tuple(number % len(args) for number in numbers)
+    chosen = tuple(number % len(args) for number in numbers)
+    for place, number in enumerate(chosen):
+        if number in chosen[:place]:
+            raise GradientError(
+                f"{name}: argnums={argnums} names argument {number} twice; name each once"
+            )
+    return chosen
 
 
 def restrict(

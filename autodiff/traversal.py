@@ -131,7 +131,7 @@ def walk(
             kind = r.__class__
             if kind is float64:
                 if parent.dtype is not float64_dtype or parent.shape:
-                    r = _fit(r, parent)
+                    r = _fit(r, parent, node)
             elif owned and kind is ndarray and parent in owned:
                 if parent is youngest:
                     total = youngest_g
@@ -140,7 +140,7 @@ def walk(
                 try:  # to add converts and spreads out, as `fit` would; it does not sum
                     total += r
                 except (TypeError, ValueError):
-                    total += _fit(r, parent)
+                    total += _fit(r, parent, node)
                 continue
             elif node.fits:
                 pass
@@ -152,7 +152,7 @@ def walk(
                         total = grads[parent] if order <= floor else pending[order][1]
                     r.add_to(total)
                     continue
-                r = _fit(r, parent)
+                r = _fit(r, parent, node)
 
             if order <= limit:
                 if order <= floor:
@@ -238,7 +238,9 @@ def conjugate(g: Any) -> Any:
     return np.conjugate(g) if g.dtype.kind == "c" else g
 
 
-def _fit(r: Any, parent: Node) -> Any:
+def _fit(r: Any, parent: Node, node: Node) -> Any:
+    if r is None:
+        raise _missing(parent, node)
     if parent.shape is None:  # several values: Parts collect what belongs to each
         return r
     if r.__class__ is Placed:
@@ -250,6 +252,23 @@ def _fit(r: Any, parent: Node) -> Any:
             f"a rule gave a cotangent of shape {np.shape(r)} for an argument of shape "
             f"{parent.shape} (the result of {parent.operation}); correct the rule"
         ) from error
+
+
+def _missing(parent: Node, node: Node) -> GradientError:
+    names = [
+        slot.removesuffix("_node")
+        for slot in getattr(type(node), "__slots__", ())
+        if slot.endswith("_node") and _holds(getattr(node, slot, None), parent)
+    ]
+    shown = " or ".join(map(repr, names)) if names else "an argument"
+    return GradientError(
+        f"{node.operation}: the rule for {shown} gave None, where a cotangent of shape "
+        f"{parent.shape} was needed; return it, or zeros (np.zeros_like) if there is no slope"
+    )
+
+
+def _holds(found: Any, node: Node) -> bool:
+    return found is node or (isinstance(found, list | tuple) and any(n is node for n in found))
 
 
 def _freed(node: Node) -> FreedGraphError:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,8 @@ Rebuild = Callable[[Iterator[Any]], Any]
 class Tree:
     """A container taken apart: its leaves in order, and how to put others in their place.
 
-    Tuples (named ones too), lists and dicts are containers, and so is any object with a
+    Tuples (named ones too), lists, dicts and instances of their subclasses (which keep what else
+    they hold, as a `defaultdict` its factory) are containers, and so is any object with a
     method ``tree_flatten() -> (parts, rebuild)``, where ``rebuild(parts)`` makes a similar object
     of other parts. ``None`` has no leaves. Everything else is a leaf.
 
@@ -46,8 +47,7 @@ class Tree:
             return lambda leaves: _like(value, {k: make(leaves) for k, make in parts.items()})
         if isinstance(value, list | tuple):
             items = [self._take(item, f"{path}[{i}]", held) for i, item in enumerate(value)]
-            make: Any = getattr(type(value), "_make", type(value))
-            return lambda leaves: make([rebuild(leaves) for rebuild in items])
+            return lambda leaves: _like_list(value, [rebuild(leaves) for rebuild in items])
         if hasattr(type(value), "tree_flatten"):
             children, make = value.tree_flatten()
             inner = self._take(children, path, True)
@@ -69,6 +69,20 @@ def _like(mapping: dict[Any, Any], items: dict[Any, Any]) -> dict[Any, Any]:
     return made
 
 
+def _like_list(model: Any, parts: list[Any]) -> Any:
+    """`parts`, as a list or tuple of the class of `model`."""
+    if type(model) is list:
+        return parts
+    if isinstance(model, list):
+        result = copy.copy(model)
+        result[:] = parts
+        return result
+    result = tuple.__new__(type(model), parts)
+    if hasattr(model, "__dict__"):
+        vars(result).update(vars(model))
+    return result
+
+
 def flatten(value: Any, *, values: bool = False) -> Tree:
     """Take a container apart; see `Tree`.
 
@@ -85,10 +99,13 @@ def check_inexact(function: str, value: Any, path: str) -> None:
     """Raise `DtypeError` unless `value` is a number or array that can have a gradient."""
     kind = (value.dtype if isinstance(value, Tensor) else np.asarray(value).dtype).kind
     if kind not in "fc":
+        instead = "convert it (1.0 instead of 1)"
+        if kind == "O" or isinstance(value, Mapping):
+            instead = "pass what it holds as a tuple, list or dict"
         shown = f"argument{path}" if path else "the argument"
         raise DtypeError(
             f"{function}: {shown} is {_describe(value)}, and gradients need a float or complex "
-            "dtype; convert it (1.0 instead of 1), or leave it out of argnums"
+            f"dtype; {instead}, or leave it out of argnums"
         )
 
 

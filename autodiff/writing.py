@@ -73,10 +73,14 @@ def _take(tensor: Any, value: Any, recording: bool) -> None:
     ours = isinstance(value, Writable)
     tensor._value = _laid_out(value._value if ours else value, tensor._value)
     if recording:
-        name = tensor.name  # it may belong to the node
+        # These may belong to the node.
+        name, grad, retains = tensor.name, tensor.grad, tensor.retains_grad
         tensor._node = value._node if ours else None
         if name is not None:
             tensor.name = name
+        if retains and tensor._node is not None:
+            tensor.retain_grad()
+            tensor.grad = grad
 
 
 def _laid_out(value: Any, like: Any) -> Any:

@@ -27,6 +27,7 @@ AUTODIFF = (
     "modes",
     "changes",
     "traversal",
+    "hooks",
     "registry",
     "views",
     "writing",

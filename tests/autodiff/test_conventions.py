@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import doctest
+import math
 import operator
 from pathlib import Path
 
@@ -25,7 +26,14 @@ def rows() -> list[tuple[str, str, str]]:
 @pytest.mark.parametrize(("what", "expression", "value"), rows(), ids=[row[0] for row in rows()])
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")  # log(0), the square root of 0
 def test_convention(what: str, expression: str, value: str) -> None:
-    names = {"ad": ad, "np": np, "d": ad.grad, "F": ad.functions, "w": operator.setitem}
+    names = {
+        "ad": ad,
+        "np": np,
+        "math": math,
+        "d": ad.grad,
+        "F": ad.functions,
+        "w": operator.setitem,
+    }
     if "sp." in expression:
         names["sp"] = pytest.importorskip("scipy.special")
     expected = eval(value, names)

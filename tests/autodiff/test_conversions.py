@@ -143,6 +143,6 @@ def test_plots_and_estimators_take_detached_tensors_only():
     t = leaf(RNG.normal(size=(4, 2)))
     figure = pyplot.Figure()
     for take in (figure.subplots().plot, preprocessing.StandardScaler().fit):
-        with pytest.raises(GradientError, match=r"t\.detach\(\)"):
+        with pytest.raises(GradientError, match=r"where no gradient shall flow.*t\.detach\(\)$"):
             take(t)
         take(t.detach())
