@@ -187,7 +187,8 @@ def zero_stays(r: Any, g: Any) -> Any:
     They were left out on the way to the result, so an infinite slope there does not matter.
     """
     values = r._value if r.__class__ in TENSORS else r
-    size = _square_sum(values)
+    with np.errstate(over="ignore", invalid="ignore"):
+        size = _square_sum(values)
     if size == size:  # there is no NaN
         return r
     given = g._value if g.__class__ in TENSORS else g
@@ -199,11 +200,10 @@ def zero_stays(r: Any, g: Any) -> Any:
 
 def product_stays(g: Any, factor: Any) -> Any:
     """``g * factor``, with 0 where `g` is 0, whatever the factor is there."""
-    size = _square_sum(factor._value if factor.__class__ in TENSORS else factor)
-    if isfinite(size):  # so all elements are
-        return g * factor
-    with np.errstate(invalid="ignore", over="ignore"):
-        return zero_stays(g * factor, g)
+    with np.errstate(over="ignore", invalid="ignore"):
+        if not isfinite(_square_sum(factor._value if factor.__class__ in TENSORS else factor)):
+            return zero_stays(g * factor, g)
+    return g * factor
 
 
 def _square_sum(value: Any) -> Any:

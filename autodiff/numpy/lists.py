@@ -7,6 +7,7 @@ takes a sequence of arrays, as `concatenate` does, keeps its list; the items are
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
@@ -76,7 +77,15 @@ def joining(function: Callable[..., Any], name: str, module: str) -> Callable[..
         return function(*args, **kwargs)
 
     call.__module__, call.__qualname__ = module, name  # so that it is pickled by this name
+    call.__doc__ = _summary(function)
     return call
+
+
+def _summary(function: Callable[..., Any]) -> str:
+    """What `function` does, in a line; NumPy's own text has examples that print plain arrays."""
+    lines = (inspect.getdoc(function) or "").splitlines()
+    first = next((line for line in lines if line and "(" not in line), "")
+    return f"As `numpy`'s function of this name, for lists of tensors too. {first}".rstrip()
 
 
 def _taken(value: Any, sequence: bool) -> Any:
