@@ -44,7 +44,7 @@ def _relu_rule(g: Any, y: Any) -> Any:
     return multiply(slope, g, slope)
 
 
-@primitive(x=_relu_rule, elementwise=True, selects=True, domain=nonzero)
+@primitive(x=_relu_rule, elementwise=True, domain=nonzero)
 def relu(x: Any) -> Any:
     """``max(x, 0)``, with slope 0 at 0. A NaN stays one, and has slope 1 or NaN.
 

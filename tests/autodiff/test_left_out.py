@@ -67,6 +67,7 @@ FLAT = {
     "cross_entropy": "with a single class",
     "cross_entropy_slope": "with a single class",
     "complex_number": "the cotangent here is real",
+    "relu": "it stands in every network, and what it saves there is time: as in PyTorch",
     "leaky_relu": "a slope of 0 was asked for",
     # Elements between the windows of a long stride are left out, which is not told: every network
     # with convolutions would look for zeros in all that comes before them.
