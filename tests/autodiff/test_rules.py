@@ -145,6 +145,7 @@ REAL_ONLY = {
     "svd": "complex singular vectors have an arbitrary phase; the rule says so",
     "qr": "the complete form has arbitrary vectors; the rule says so",
     "unique_values": "NumPy does not sort complex numbers there",
+    "logistic_loss": "of probabilities, which are real",
 }
 
 
