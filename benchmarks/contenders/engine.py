@@ -45,7 +45,7 @@ def chain(op: str, size: int, length: int, plain: bool = False) -> Callable[[], 
 def views(how: str, count: int) -> Callable[[], Any]:
     x = ad.tensor(data.matrix(), requires_grad=True) * 1
     take = networks.views(how, count)
-    return lambda: take(x).data
+    return lambda: take(x).tolist()  # `data` would be guarded from then on
 
 
 def scalar_network() -> Callable[[], Any]:
