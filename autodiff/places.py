@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache, partial
 from typing import Any, Protocol
 
@@ -52,10 +53,11 @@ class Attributes:
         for name, value, old in zip(self.names, state, replaced, strict=True):
             if value is old:
                 continue
-            if value is _MISSING:
-                delattr(self.owner, name)
-            else:
-                setattr(self.owner, name, value)
+            with suppress(AttributeError):  # a property computes what it gives, and keeps nothing
+                if value is _MISSING:
+                    delattr(self.owner, name)
+                else:
+                    setattr(self.owner, name, value)
         return replaced
 
     def _read(self, name: str) -> Any:
