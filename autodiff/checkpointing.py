@@ -38,8 +38,9 @@ def checkpoint(function: F) -> F:
     languages, on disk, in other processes. If the second run then gives other values than the
     first, that is an error.
 
-    In threads, runs that draw from the same generator take turns. What another thread writes to an
-    object during a second run, in a place that the first run changed too, is lost.
+    In threads, runs that draw from the same generator take turns, but for the common ones of
+    `np.random` and `random`: give every thread a generator of its own. What another thread writes
+    to an object during a second run, in a place that the first run changed too, is lost.
 
     Arguments and results may be nested tuples, lists, dicts and modules. Gradients also flow to
     tensors that the function captures.

@@ -50,12 +50,14 @@ class Surroundings:
                 if isinstance(place, Generator):
                     place.look()  # nobody else draws from now on
             yield
-        for place in self._places:
-            before = place.changed()
-            if before is None and isinstance(place, Elements) and place.array.size <= SMALL:
-                before = place.before  # the user may change it until the second run
-            if before is not None:
-                self._changes.append((place, before))
+            # Still in turn: in the middle of another's second run a generator may stand elsewhere,
+            # even where this run found it.
+            for place in self._places:
+                before = place.changed()
+                if before is None and isinstance(place, Elements) and place.array.size <= SMALL:
+                    before = place.before  # the user may change it until the second run
+                if before is not None:
+                    self._changes.append((place, before))
         safe = {id(place.array) for place, _ in self._changes if isinstance(place, Elements)}
         self._prints = [(a, snapshot(a)) for a in self._arrays if id(a) not in safe]
         self._places, self._arrays = [], []

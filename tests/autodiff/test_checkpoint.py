@@ -6,6 +6,7 @@ import gc
 import inspect
 import pickle
 import random
+import sys
 import threading
 import weakref
 from collections import deque
@@ -337,12 +338,23 @@ def test_after_an_error_in_the_second_run_the_states_are_those_of_before():
     assert rng.bit_generator.state == state
 
 
+@pytest.fixture
+def switching():
+    """Threads take turns as often as Python can let them."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(interval)
+
+
+@pytest.mark.usefixtures("switching")
 def test_threads_that_share_a_generator_each_get_the_mask_that_they_drew():
+    """Also if one looks at the generator while another has put it back to where that one began."""
     rng = fresh()
     block = ad.checkpoint(lambda z: noisy(noisy(z, rng), rng))
 
     def work(_):
-        for _ in range(25):
+        for _ in range(500):
             x = x0()
             y = block(x)
             y.sum().backward()
