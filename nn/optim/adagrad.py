@@ -1,11 +1,9 @@
 """Adagrad and Adadelta."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 
-from nn.optim.optimizer import Optimizer, Parameters, check_setting
+from nn.optim.optimizer import Optimizer, Parameters, Piece
+from nn.optim.settings import Amount, Fraction
 
 __all__ = ["Adadelta", "Adagrad"]
 
@@ -32,7 +30,10 @@ class Adagrad(Optimizer):
     array([ 0.9, -1.9])
     """
 
-    settings = ("lr", "lr_decay", "initial", "eps", "weight_decay")
+    lr_decay: Amount
+    initial: Amount
+    eps: Amount
+    weight_decay: Amount
 
     def __init__(
         self,
@@ -48,43 +49,23 @@ class Adagrad(Optimizer):
             parameters, lr, lr_decay=lr_decay, initial=initial, eps=eps, weight_decay=weight_decay
         )
 
-    def configure(self, settings: Mapping[str, Any]) -> None:
-        super().configure(settings)
-        for name in ("lr_decay", "initial", "eps", "weight_decay"):
-            check_setting(self, name, settings[name])
-        self.lr_decay = float(settings["lr_decay"])
-        self.initial = float(settings["initial"])
-        self.eps = float(settings["eps"])
-        self.weight_decay = float(settings["weight_decay"])
-
-    @property
-    def array_names(self) -> tuple[str, ...]:
-        """The sum of squares, without what it starts with."""
-        return ("total",)
+    keeps = ("total",)  # the sum of squares, without what it starts with
 
     def factors(self, count: int) -> float:
         """The rate of this step."""
         return self.lr / (1 + (count - 1) * self.lr_decay)
 
-    def update(
-        self,
-        value: np.ndarray,
-        gradient: np.ndarray,
-        arrays: list[np.ndarray],
-        scratch: np.ndarray,
-        factors: float,
-    ) -> None:
-        (total,) = arrays
-        if self.weight_decay:
-            spare = self.spare(scratch)
-            gradient = np.add(np.multiply(value, self.weight_decay, spare), gradient, spare)
+    def update(self, piece: Piece, factors: float) -> None:
+        (total,) = piece.kept
+        scratch = piece.scratch
+        gradient = piece.decayed(self.weight_decay, piece.spare)
         total += np.multiply(gradient, gradient, scratch)
         np.add(total, self.initial, scratch)
         np.sqrt(scratch, scratch)
         scratch += self.eps
         np.divide(gradient, scratch, scratch)
         scratch *= factors
-        value -= scratch
+        piece.value -= scratch
 
 
 class Adadelta(Optimizer):
@@ -108,7 +89,9 @@ class Adadelta(Optimizer):
     array([-0.414214, -0.211146])
     """
 
-    settings = ("lr", "rho", "eps", "weight_decay")
+    rho: Fraction
+    eps: Amount
+    weight_decay: Amount
 
     def __init__(
         self,
@@ -121,35 +104,12 @@ class Adadelta(Optimizer):
     ) -> None:
         super().__init__(parameters, lr, rho=rho, eps=eps, weight_decay=weight_decay)
 
-    def configure(self, settings: Mapping[str, Any]) -> None:
-        super().configure(settings)
-        check_setting(self, "rho", settings["rho"], below=1)
-        for name in ("eps", "weight_decay"):
-            check_setting(self, name, settings[name])
-        self.rho = float(settings["rho"])
-        self.eps = float(settings["eps"])
-        self.weight_decay = float(settings["weight_decay"])
+    keeps = ("square", "moved")  # recent mean squares of the gradients and of the steps
 
-    @property
-    def array_names(self) -> tuple[str, ...]:
-        """The recent mean squares of the gradients and of the steps."""
-        return ("square", "moved")
-
-    def factors(self, count: int) -> None:
-        return None
-
-    def update(
-        self,
-        value: np.ndarray,
-        gradient: np.ndarray,
-        arrays: list[np.ndarray],
-        scratch: np.ndarray,
-        factors: None,
-    ) -> None:
-        square, moved = arrays
-        spare = self.spare(scratch)
-        if self.weight_decay:
-            gradient = np.add(np.multiply(value, self.weight_decay, spare), gradient, spare)
+    def update(self, piece: Piece, factors: None) -> None:
+        square, moved = piece.kept
+        scratch, spare = piece.scratch, piece.spare
+        gradient = piece.decayed(self.weight_decay, spare)
         square *= self.rho
         np.multiply(gradient, gradient, scratch)
         scratch *= 1 - self.rho
@@ -163,4 +123,4 @@ class Adadelta(Optimizer):
         scratch *= 1 - self.rho
         moved += scratch
         spare *= self.lr
-        value -= spare
+        piece.value -= spare

@@ -1,12 +1,11 @@
 """Adam and AdamW."""
 
 import math
-from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
-from nn.optim.optimizer import Optimizer, Parameters, check_betas, check_setting
+from nn.optim.optimizer import Optimizer, Parameters, Piece
+from nn.optim.settings import Amount, Fractions
 
 __all__ = ["Adam", "AdamW"]
 
@@ -36,7 +35,9 @@ class Adam(Optimizer):
     array([ 0.9, -1.9])
     """
 
-    settings = ("lr", "betas", "eps", "weight_decay")
+    betas: Fractions
+    eps: Amount
+    weight_decay: Amount
     decoupled = False  # whether the weights decay by themselves, or through their gradient
 
     def __init__(
@@ -50,18 +51,7 @@ class Adam(Optimizer):
     ) -> None:
         super().__init__(parameters, lr, betas=betas, eps=eps, weight_decay=weight_decay)
 
-    def configure(self, settings: Mapping[str, Any]) -> None:
-        super().configure(settings)
-        check_setting(self, "eps", settings["eps"])
-        check_setting(self, "weight_decay", settings["weight_decay"])
-        self.betas = check_betas(self, settings["betas"])
-        self.eps = float(settings["eps"])
-        self.weight_decay = float(settings["weight_decay"])
-
-    @property
-    def array_names(self) -> tuple[str, ...]:
-        """The sums of the gradients and of their squares, fading with age."""
-        return ("first", "second")
+    keeps = ("first", "second")  # sums of gradients and of their squares, fading with age
 
     def factors(self, count: int) -> tuple[float, float]:
         """The step is length * first / (sqrt(second) + offset)."""
@@ -70,20 +60,14 @@ class Adam(Optimizer):
         spread = math.sqrt((1 - b2) / (1 - b2**count))
         return self.lr * (1 - b1) / (1 - b1**count) / spread, self.eps / spread
 
-    def update(
-        self,
-        value: np.ndarray,
-        gradient: np.ndarray,
-        arrays: list[np.ndarray],
-        scratch: np.ndarray,
-        factors: tuple[float, float],
-    ) -> None:
-        first, second = arrays
+    def update(self, piece: Piece, factors: tuple[float, float]) -> None:
+        first, second = piece.kept
         length, offset = factors
+        scratch, gradient = piece.scratch, piece.gradient
         if self.weight_decay and self.decoupled:
-            value *= 1 - self.lr * self.weight_decay
-        elif self.weight_decay:
-            gradient = np.add(np.multiply(value, self.weight_decay, scratch), gradient, scratch)
+            piece.value *= 1 - self.lr * self.weight_decay
+        else:
+            gradient = piece.decayed(self.weight_decay, scratch)
         first *= self.betas[0]
         first += gradient
         second *= self.betas[1]
@@ -92,7 +76,7 @@ class Adam(Optimizer):
         scratch += offset
         np.divide(first, scratch, scratch)
         scratch *= length
-        value -= scratch
+        piece.value -= scratch
 
 
 class AdamW(Adam):

@@ -15,9 +15,9 @@ from nn.optim.optimizer import (
     Optimizer,
     OptimizerStateError,
     Parameters,
-    check_setting,
     flat,
 )
+from nn.optim.settings import Amount, Count, Switch
 
 __all__ = ["LBFGS"]
 
@@ -54,7 +54,11 @@ class LBFGS(Optimizer):
     array([1., 1.])
     """
 
-    settings = ("lr", "max_iter", "history", "line_search", "tolerance_grad", "tolerance_change")
+    max_iter: Count
+    history: Count
+    line_search: Switch
+    tolerance_grad: Amount
+    tolerance_change: Amount
 
     def __init__(
         self,
@@ -84,19 +88,6 @@ class LBFGS(Optimizer):
         self._direction = self._gradient = np.zeros(0)
         self._moves: list[np.ndarray] = []  # the last changes of the parameters
         self._turns: list[np.ndarray] = []  # and of the gradient
-
-    def configure(self, settings: Mapping[str, Any]) -> None:
-        super().configure(settings)
-        for name in ("max_iter", "history"):
-            if not isinstance(settings[name], int) or settings[name] < 1:
-                raise ValueError(f"LBFGS: {name} is {settings[name]!r}; give a positive number")
-        for name in ("tolerance_grad", "tolerance_change"):
-            check_setting(self, name, settings[name])
-        self.max_iter = settings["max_iter"]
-        self.history = settings["history"]
-        self.line_search = bool(settings["line_search"])
-        self.tolerance_grad = float(settings["tolerance_grad"])
-        self.tolerance_change = float(settings["tolerance_change"])
 
     def step(self, closure: Closure | None = None) -> Any:
         """Take up to `max_iter` steps; returns the loss before the first."""
@@ -225,7 +216,7 @@ class LBFGS(Optimizer):
                 f"LBFGS: the state is of {arrays['direction'].size} numbers, but the parameters "
                 f"have {size}; pass the parameters with which it was saved"
             )
-        self.configure(state["settings"])
+        self._configure(state["settings"])
         self._iterations = int(state["steps"][0])
         self._length, self._scale = state["step"]["length"], state["step"]["scale"]
         self._direction, self._gradient = arrays["direction"], arrays["gradient"]

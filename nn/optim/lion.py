@@ -1,11 +1,9 @@
 """Lion."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 
-from nn.optim.optimizer import Optimizer, Parameters, check_betas, check_setting
+from nn.optim.optimizer import Optimizer, Parameters, Piece
+from nn.optim.settings import Amount, Fractions
 
 __all__ = ["Lion"]
 
@@ -30,7 +28,8 @@ class Lion(Optimizer):
     array([ 0.9, -1.9])
     """
 
-    settings = ("lr", "betas", "weight_decay")
+    betas: Fractions
+    weight_decay: Amount
 
     def __init__(
         self,
@@ -42,33 +41,14 @@ class Lion(Optimizer):
     ) -> None:
         super().__init__(parameters, lr, betas=betas, weight_decay=weight_decay)
 
-    def configure(self, settings: Mapping[str, Any]) -> None:
-        super().configure(settings)
-        check_setting(self, "weight_decay", settings["weight_decay"])
-        self.betas = check_betas(self, settings["betas"])
-        self.weight_decay = float(settings["weight_decay"])
+    keeps = ("mean",)  # the recent mean of the gradients
 
-    @property
-    def array_names(self) -> tuple[str, ...]:
-        """The recent mean of the gradients."""
-        return ("mean",)
-
-    def factors(self, count: int) -> None:
-        return None
-
-    def update(
-        self,
-        value: np.ndarray,
-        gradient: np.ndarray,
-        arrays: list[np.ndarray],
-        scratch: np.ndarray,
-        factors: None,
-    ) -> None:
-        (mean,) = arrays
+    def update(self, piece: Piece, factors: None) -> None:
+        (mean,) = piece.kept
         b1, b2 = self.betas
+        value, gradient, scratch, spare = piece.value, piece.gradient, piece.scratch, piece.spare
         if self.weight_decay:
             value *= 1 - self.lr * self.weight_decay
-        spare = self.spare(scratch)
         np.multiply(gradient, 1 - b1, scratch)
         scratch += np.multiply(mean, b1, spare)
         np.sign(scratch, scratch)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -13,16 +12,9 @@ import numpy as np
 import autodiff as ad
 from nn.errors import UserError
 from nn.optim.groups import Group, grouped
+from nn.optim.settings import Amount, Check, checked, settings_of
 
-__all__ = [
-    "Closure",
-    "Optimizer",
-    "OptimizerStateError",
-    "Parameters",
-    "check_betas",
-    "check_setting",
-    "flat",
-]
+__all__ = ["Closure", "Optimizer", "OptimizerStateError", "Parameters", "Piece", "flat"]
 
 Parameters = Iterable[ad.Tensor] | Iterable[Mapping[str, Any]]  # tensors, or groups of them
 Closure = Callable[[], Any]  # computes the gradients and returns the loss
@@ -36,22 +28,43 @@ class OptimizerStateError(UserError, ValueError):
     """A saved state that belongs to another optimizer or other parameters."""
 
 
+@dataclass(slots=True)
+class Piece:
+    """A part of a parameter, and what a step needs to change it.
+
+    All arrays are real, have one dimension and the same length.
+    """
+
+    where: slice  # in the parameter's elements
+    value: np.ndarray  # to be changed in place
+    gradient: np.ndarray  # of this step; not to be changed
+    kept: list[np.ndarray]  # the arrays of `array_names`, to be changed in place
+    scratch: np.ndarray  # for whatever is needed in between
+    spare: np.ndarray  # and a second one
+
+    def decayed(self, weight_decay: float, out: np.ndarray) -> np.ndarray:
+        """The gradient, to which weight_decay * value is added (in `out`)."""
+        if not weight_decay:
+            return self.gradient
+        return np.add(np.multiply(self.value, weight_decay, out), self.gradient, out)
+
+
 class _Work(NamedTuple):
     """A parameter cut into pieces: a step does nothing but go through them."""
 
     data: Any  # the parameter's value, as long as it is the same array
     value: np.ndarray  # its elements in one dimension
     copied: bool  # whether these are not the elements themselves
-    # where they are, the elements, the kept arrays' elements, and scratch of the same length
-    pieces: list[tuple[slice, np.ndarray, list[np.ndarray], np.ndarray]]
+    pieces: list[Piece]
 
 
 class Optimizer:
     """The base of all optimizers.
 
-    A subclass names its settings in `settings`, and in `array_names` the arrays that it keeps for
-    every parameter; each has the parameter's shape and starts at zero. `factors` computes what is
-    the same for all elements, and `update` changes one piece of a parameter.
+    A subclass annotates its settings with the types of `nn.optim.settings`, which check them
+    whenever they are assigned, and says in `keeps` which arrays it keeps for every parameter; each
+    has the parameter's shape and starts at zero. `factors` computes what is the same for all
+    elements, and `update` changes one piece of a parameter.
 
     parameters: the tensors to train, for example `model.parameters()`; or groups of them with
         settings of their own: [{"parameters": ..., "lr": 1e-4}, {"parameters": ...}].
@@ -61,55 +74,57 @@ class Optimizer:
     After the first step, no step allocates memory in proportion to the parameters.
     """
 
-    settings: ClassVar[tuple[str, ...]] = ("lr",)
+    lr: Amount
+
+    settings: ClassVar[Mapping[str, Check]]  # by name
+    keeps: ClassVar[tuple[str, ...]] = ()
 
     @property
     def array_names(self) -> tuple[str, ...]:
         """The arrays that are kept for every parameter; it may depend on the settings."""
-        return ()
+        return self.keeps
+
+    def __init_subclass__(cls) -> None:
+        cls.settings = settings_of(cls)
 
     def __init__(self, parameters: Parameters, lr: float, **settings: Any) -> None:
         settings = {"lr": lr, **settings}
         self.parameters, self._groups = grouped(type(self).__name__, parameters, settings)
         for group in self._groups:
-            self.configure({**settings, **group.settings})  # raises if one makes no sense
-        self.configure(settings)
+            self._configure({**settings, **group.settings})  # raises if one makes no sense
+        self._configure(settings)
         self._steps = [0] * len(self.parameters)  # taken by each parameter
         self._arrays: list[dict[str, np.ndarray]] = [{} for _ in self.parameters]
         self._work: list[_Work | None] = [None for _ in self.parameters]
         self._scratch: dict[np.dtype, np.ndarray] = {}
-        self._spare: dict[np.dtype, np.ndarray] = {}
 
-    @property
-    def lr(self) -> float:
-        """The learning rate."""
-        return self._lr
-
-    @lr.setter
-    def lr(self, lr: float) -> None:
-        check_setting(self, "lr", lr)
-        self._lr = float(lr)
-
-    def configure(self, settings: Mapping[str, Any]) -> None:
+    def _configure(self, settings: Mapping[str, Any]) -> None:
         """Take over all settings, by name; raises ValueError for one that makes no sense."""
-        self.lr = settings["lr"]
+        kind = type(self).__name__
+        taken = {
+            name: checked(kind, name, settings[name], self.settings[name]) for name in settings
+        }
+        self.agree(taken)
+        vars(self).update(taken)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name not in self.settings:
+            super().__setattr__(name, value)
+            return
+        self._configure({**self._configured(), name: value})
+        self._work = [None for _ in self.parameters]  # other arrays may be needed
+
+    def _configured(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.settings}
+
+    def agree(self, settings: Mapping[str, Any]) -> None:
+        """Raise ValueError if the settings, each of them right, make no sense together."""
 
     def factors(self, count: int) -> Any:
         """What `update` needs to know in the step number `count` (from 1) of a parameter."""
-        raise NotImplementedError
 
-    def update(
-        self,
-        value: np.ndarray,
-        gradient: np.ndarray,
-        arrays: list[np.ndarray],
-        scratch: np.ndarray,
-        factors: Any,
-    ) -> None:
-        """Change `value` and `arrays` in place. All are one-dimensional, of the same length.
-
-        `gradient` is not to be changed; `scratch` may be used for whatever is needed in between.
-        """
+    def update(self, piece: Piece, factors: Any) -> None:
+        """Change the piece's value and its kept arrays in place."""
         raise NotImplementedError
 
     def step(self, closure: Closure | None = None) -> Any:
@@ -149,8 +164,9 @@ class Optimizer:
         if work is None or work.data is not data:
             work = self._work[index] = self._prepared(index, data)
         gradient = flat(gradient)
-        for piece, value, arrays, scratch in work.pieces:
-            self.update(value, gradient[piece], arrays, scratch, factors)
+        for piece in work.pieces:
+            piece.gradient = gradient[piece.where]
+            self.update(piece, factors)
         if work.copied:
             self._work[index] = None
             changed = work.value.view(data.dtype)
@@ -164,44 +180,39 @@ class Optimizer:
         """The pieces in which a parameter is changed."""
         value = flat(data)
         arrays = [flat(array) for array in self._kept(index)]
-        scratch = self._scratch_for(value.dtype)
+        scratch, spare = self._scratch_for(value.dtype)
         pieces = []
         for start in range(0, max(len(value), 1), len(scratch)):
-            piece = slice(start, start + len(scratch))
-            part = value[piece]
-            kept = [array[piece] for array in arrays]
-            pieces.append((piece, part, kept, scratch[: len(part)]))
+            where = slice(start, start + len(scratch))
+            part = value[where]
+            kept = [array[where] for array in arrays]
+            pieces.append(Piece(where, part, part, kept, scratch[: len(part)], spare[: len(part)]))
         return _Work(data, value, not np.shares_memory(value, data), pieces)
 
     def _kept(self, index: int) -> list[np.ndarray]:
         """The arrays that are kept for a parameter."""
         kept = self._arrays[index]
-        if not kept:
-            data = ad.borrowed(self.parameters[index])
-            kept.update({name: np.zeros(data.shape, data.dtype) for name in self.array_names})
-        return list(kept.values())
+        data = ad.borrowed(self.parameters[index])
+        for name in self.array_names:
+            if name not in kept:
+                kept[name] = np.zeros(data.shape, data.dtype)
+        return [kept[name] for name in self.array_names]
 
     def _scratch_for(self, dtype: np.dtype) -> np.ndarray:
+        """Two arrays for what is needed in between."""
         if dtype not in self._scratch:
-            self._scratch[dtype] = np.empty(CHUNK_BYTES // dtype.itemsize, dtype)
+            self._scratch[dtype] = np.empty((2, CHUNK_BYTES // dtype.itemsize), dtype)
         return self._scratch[dtype]
-
-    def spare(self, scratch: np.ndarray) -> np.ndarray:
-        """A second scratch for `update`, as long as the first."""
-        dtype = scratch.dtype
-        if dtype not in self._spare:
-            self._spare[dtype] = np.empty(CHUNK_BYTES // dtype.itemsize, dtype)
-        return self._spare[dtype][: len(scratch)]
 
     @contextmanager
     def _within(self, group: Group) -> Iterator[None]:
         """The settings are those of `group` for a while."""
-        before = {name: getattr(self, name) for name in self.settings}
-        self.configure({**before, **group.settings, "lr": before["lr"] * group.share})
+        before = self._configured()
+        self._configure({**before, **group.settings, "lr": before["lr"] * group.share})
         try:
             yield
         finally:
-            self.configure(before)
+            self._configure(before)
 
     # ---------------------------------------------------------------- saving and resuming
 
@@ -220,7 +231,7 @@ class Optimizer:
         return {
             "optimizer": type(self).__name__,
             **groups,
-            "settings": {name: getattr(self, name) for name in self.settings},
+            "settings": self._configured(),
             "steps": list(self._steps),
             "arrays": {
                 f"{index}.{name}": array.copy()
@@ -254,14 +265,14 @@ class Optimizer:
                 f"{kind}: the state has {len(groups)} groups of parameters, this optimizer "
                 f"{len(self._groups)}, or groups of other sizes; pass those with which it was saved"
             )
-        before = {name: getattr(self, name) for name in self.settings}, self._groups
-        self.configure(settings)
+        before = self._configured(), self._groups
+        self._configure(settings)
         self._groups = groups
         try:
             arrays = self._all_loaded(steps, state["arrays"])
         except OptimizerStateError:
             self._groups = before[1]
-            self.configure(before[0])
+            self._configure(before[0])
             raise
         self._steps, self._arrays = steps, arrays
         self._work = [None for _ in self.parameters]
@@ -297,7 +308,7 @@ class Optimizer:
 
     def __getstate__(self) -> dict[str, Any]:
         """What copies and pickles hold: all but the working memory, which has views of the rest."""
-        empty = {"_work": [None for _ in self.parameters], "_scratch": {}, "_spare": {}}
+        empty = {"_work": [None for _ in self.parameters], "_scratch": {}}
         return {**vars(self), **empty}
 
     def __repr__(self) -> str:
@@ -309,30 +320,7 @@ class Optimizer:
         return f"{type(self).__name__}({', '.join([content, *settings])})"
 
 
-def check_setting(optimizer: Optimizer, name: str, value: Any, *, below: float = math.inf) -> None:
-    """Raise ValueError unless `value` is a number of at least 0 and less than `below`.
-
-    >>> check_setting(Optimizer([ad.tensor(1.0)], lr=0.1), "lr", -1)
-    Traceback (most recent call last):
-    ...
-    ValueError: Optimizer: lr is -1; give a finite number of at least 0
-    """
-    number = isinstance(value, int | float | np.integer | np.floating)
-    if not number or not 0 <= value < below:
-        limit = "a finite number of at least 0" + (
-            "" if below == math.inf else f", below {below:g}"
-        )
-        raise ValueError(f"{type(optimizer).__name__}: {name} is {value!r}; give {limit}")
-
-
-def check_betas(optimizer: Optimizer, betas: Any) -> tuple[float, float]:
-    """Two numbers, of at least 0 and below 1 each; raises ValueError for anything else."""
-    if not isinstance(betas, tuple | list) or len(betas) != 2:
-        kind = type(optimizer).__name__
-        raise ValueError(f"{kind}: betas is {betas!r}; give two numbers, such as (0.9, 0.999)")
-    for index, beta in enumerate(betas):
-        check_setting(optimizer, f"betas[{index}]", beta, below=1)
-    return float(betas[0]), float(betas[1])
+Optimizer.settings = settings_of(Optimizer)
 
 
 def flat(array: Any) -> np.ndarray:

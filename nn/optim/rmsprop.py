@@ -1,11 +1,9 @@
 """RMSprop."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 
-from nn.optim.optimizer import Optimizer, Parameters, check_setting
+from nn.optim.optimizer import Optimizer, Parameters, Piece
+from nn.optim.settings import Amount, Fraction, Switch
 
 __all__ = ["RMSprop"]
 
@@ -32,7 +30,11 @@ class RMSprop(Optimizer):
     array([ 0., -1.])
     """
 
-    settings = ("lr", "alpha", "eps", "momentum", "centered", "weight_decay")
+    alpha: Fraction
+    eps: Amount
+    momentum: Fraction
+    centered: Switch
+    weight_decay: Amount
 
     def __init__(
         self,
@@ -55,18 +57,6 @@ class RMSprop(Optimizer):
             weight_decay=weight_decay,
         )
 
-    def configure(self, settings: Mapping[str, Any]) -> None:
-        super().configure(settings)
-        for name in ("alpha", "momentum"):
-            check_setting(self, name, settings[name], below=1)
-        for name in ("eps", "weight_decay"):
-            check_setting(self, name, settings[name])
-        self.alpha = float(settings["alpha"])
-        self.eps = float(settings["eps"])
-        self.momentum = float(settings["momentum"])
-        self.centered = bool(settings["centered"])
-        self.weight_decay = float(settings["weight_decay"])
-
     @property
     def array_names(self) -> tuple[str, ...]:
         """The mean square, and the mean and the velocity where they are used."""
@@ -76,21 +66,10 @@ class RMSprop(Optimizer):
             *(("velocity",) if self.momentum else ()),
         )
 
-    def factors(self, count: int) -> None:
-        return None
-
-    def update(
-        self,
-        value: np.ndarray,
-        gradient: np.ndarray,
-        arrays: list[np.ndarray],
-        scratch: np.ndarray,
-        factors: None,
-    ) -> None:
-        spare = self.spare(scratch)
-        square, *others = arrays
-        if self.weight_decay:
-            gradient = np.add(np.multiply(value, self.weight_decay, spare), gradient, spare)
+    def update(self, piece: Piece, factors: None) -> None:
+        square, *others = piece.kept
+        scratch = piece.scratch
+        gradient = piece.decayed(self.weight_decay, piece.spare)
         square *= self.alpha
         np.multiply(gradient, gradient, scratch)
         scratch *= 1 - self.alpha
@@ -113,4 +92,4 @@ class RMSprop(Optimizer):
             velocity += scratch
             np.copyto(scratch, velocity)
         scratch *= self.lr
-        value -= scratch
+        piece.value -= scratch

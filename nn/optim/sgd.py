@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from nn.optim.optimizer import Optimizer, Parameters, check_setting
+from nn.optim.optimizer import Optimizer, Parameters, Piece
+from nn.optim.settings import Amount, Fraction, Switch
 
 __all__ = ["SGD"]
 
@@ -31,7 +32,9 @@ class SGD(Optimizer):
     array([ 0.8, -1.6])
     """
 
-    settings = ("lr", "momentum", "nesterov", "weight_decay")
+    momentum: Fraction
+    nesterov: Switch
+    weight_decay: Amount
 
     def __init__(
         self,
@@ -46,43 +49,28 @@ class SGD(Optimizer):
             parameters, lr, momentum=momentum, nesterov=nesterov, weight_decay=weight_decay
         )
 
-    def configure(self, settings: Mapping[str, Any]) -> None:
-        super().configure(settings)
-        check_setting(self, "momentum", settings["momentum"], below=1)
-        check_setting(self, "weight_decay", settings["weight_decay"])
+    def agree(self, settings: Mapping[str, Any]) -> None:
         if settings["nesterov"] and not settings["momentum"]:
             raise ValueError("SGD: nesterov needs a momentum; give one, for example momentum=0.9")
-        self.momentum = float(settings["momentum"])
-        self.nesterov = settings["nesterov"]
-        self.weight_decay = float(settings["weight_decay"])
 
     @property
     def array_names(self) -> tuple[str, ...]:
         """The velocity, if there is momentum."""
         return ("velocity",) if self.momentum else ()
 
-    def factors(self, count: int) -> None:
-        return None
-
-    def update(
-        self,
-        value: np.ndarray,
-        gradient: np.ndarray,
-        arrays: list[np.ndarray],
-        scratch: np.ndarray,
-        factors: None,
-    ) -> None:
-        direction = gradient
-        if arrays:
-            (velocity,) = arrays
+    def update(self, piece: Piece, factors: None) -> None:
+        value, scratch = piece.value, piece.scratch
+        direction = piece.gradient
+        if self.momentum:
+            (velocity,) = piece.kept
             velocity *= self.momentum
-            velocity += gradient
+            velocity += piece.gradient
             if self.weight_decay:
                 velocity += np.multiply(value, self.weight_decay, out=scratch)
             direction = velocity
             if self.nesterov:
                 direction = np.multiply(velocity, self.momentum, out=scratch)
-                direction += gradient
-        if self.weight_decay and (self.nesterov or not arrays):
+                direction += piece.gradient
+        if self.weight_decay and (self.nesterov or not self.momentum):
             value *= 1 - self.lr * self.weight_decay
         value -= np.multiply(direction, self.lr, out=scratch)

@@ -368,15 +368,42 @@ def test_a_wrong_setting_is_named_with_its_value(kind, settings):
     [
         (optim.SGD, {"momentum": 1.0}, "momentum is 1.0; give .*below 1"),
         (optim.SGD, {"nesterov": True}, "nesterov needs a momentum"),
-        (optim.Adam, {"betas": (0.9, 1.0)}, r"betas\[1\] is 1.0; give .*below 1"),
+        (optim.Adam, {"betas": (0.9, 1.0)}, r"betas is \(0.9, 1.0\); give two .*below 1"),
         (optim.Adam, {"betas": 0.9}, "betas is 0.9; give two numbers"),
-        (optim.AdamW, {"betas": (-0.1, 0.9)}, r"betas\[0\] is -0.1"),
+        (optim.AdamW, {"betas": (-0.1, 0.9)}, r"betas is \(-0.1, 0.9\)"),
         (optim.AdamW, {"eps": -1e-8}, "eps is -1e-08"),
     ],
 )
 def test_a_wrong_setting_of_its_own_is_explained(kind, settings, message):
     with pytest.raises(ValueError, match=f"^{kind.__name__}: {message}"):
         kind([nn.Parameter(1.0)], **settings)
+
+
+@pytest.mark.parametrize("kind", CLASSES)
+def test_every_setting_is_checked_when_it_is_assigned(kind):
+    optimizer = kind([nn.Parameter(1.0)])
+    for name, value in optimizer.state_dict()["settings"].items():
+        if not isinstance(value, bool):
+            with pytest.raises(ValueError, match=f"^{kind.__name__}: {name} is -1; give"):
+                setattr(optimizer, name, -1)
+        setattr(optimizer, name, value)
+        assert getattr(optimizer, name) == value
+    with pytest.raises(ValueError, match="nesterov needs a momentum"):
+        optim.SGD([nn.Parameter(1.0)], momentum=0.9, nesterov=True).momentum = 0.0
+
+
+def test_momentum_that_is_switched_on_later_is_used():
+    late, always = (nn.Parameter([1.0, -2.0]) for _ in range(2))
+    optimizer = optim.SGD([late], lr=0.1)
+    other = optim.SGD([always], lr=0.1, momentum=0.9)
+    for step in range(4):
+        for parameter, stepped in ((late, optimizer), (always, other)):
+            parameter.grad = np.array([1.0, float(step > 0)])
+            stepped.step()
+        if not step:
+            optimizer.momentum = 0.9
+            other.load_state_dict({**other.state_dict(), "arrays": {"0.velocity": np.zeros(2)}})
+    np.testing.assert_array_equal(late.data, always.data)
 
 
 def test_optimizers_are_found_by_name():
