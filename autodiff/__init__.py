@@ -10,16 +10,15 @@
 
 from typing import TYPE_CHECKING, Any
 
-from autodiff import allocator as allocator
-from autodiff import domains, errors, rules
-from autodiff.checkpointing import checkpoint
-from autodiff.domains import above, below, between, integers, nonzero, positive, real
-from autodiff.jacobians import hessian, jacobian
-from autodiff.modes import enable_grad, grad_enabled, no_grad
-from autodiff.primitive import composite, constant, primitive
-from autodiff.tensor import Tensor, as_tensor, borrowed, tensor
-from autodiff.tracing import scope, trace, tracing
-from autodiff.transforms import (
+from autodiff import errors, rules
+from autodiff.declare import domains
+from autodiff.declare.domains import above, below, between, integers, nonzero, positive, real
+from autodiff.declare.primitive import composite, constant, primitive
+from autodiff.engine import allocator as allocator
+from autodiff.engine.modes import enable_grad, grad_enabled, no_grad
+from autodiff.tensors.tensor import Tensor, as_tensor, borrowed, tensor
+from autodiff.transforms.checkpointing import checkpoint
+from autodiff.transforms.gradients import (
     elementwise_grad,
     grad,
     hvp,
@@ -27,6 +26,7 @@ from autodiff.transforms import (
     value_and_grad,
     vjp,
 )
+from autodiff.transforms.jacobians import hessian, jacobian
 
 if TYPE_CHECKING:
     from autodiff import distributions as distributions
@@ -35,8 +35,11 @@ if TYPE_CHECKING:
     from autodiff import numpy as numpy
     from autodiff import scipy as scipy
     from autodiff import testing as testing
-    from autodiff.debugging import debug as debug
     from autodiff.graphview import draw as draw
+    from autodiff.inspecting.debugging import debug as debug
+    from autodiff.inspecting.tracing import scope as scope
+    from autodiff.inspecting.tracing import trace as trace
+    from autodiff.inspecting.tracing import tracing as tracing
 
 __version__ = "0.1.0"
 
@@ -85,8 +88,11 @@ __all__ = [
 
 # Loaded at first use, so that importing the engine stays cheap.
 _LAZY = {
-    "debug": "autodiff.debugging",
+    "debug": "autodiff.inspecting.debugging",
     "draw": "autodiff.graphview",
+    "scope": "autodiff.inspecting.tracing",
+    "trace": "autodiff.inspecting.tracing",
+    "tracing": "autodiff.inspecting.tracing",
 }
 
 

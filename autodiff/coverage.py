@@ -21,19 +21,19 @@ from typing import Any
 import numpy as np
 
 import autodiff.numpy as anp
-from autodiff.domains import NumpyDraw
-from autodiff.primitive import Composite, Constant, Primitive, Unsupported, entries
-from autodiff.registry import load_rules
-from autodiff.tensor import Tensor
+from autodiff.declare.domains import NumpyDraw
+from autodiff.declare.primitive import Composite, Constant, Primitive, Unsupported, entries
+from autodiff.engine.registry import load_rules
+from autodiff.tensors.tensor import Tensor
 from autodiff.testing import WrongGradient, check_grads
-from autodiff.testing.declared import BoundCall, draw_call
+from autodiff.testing.primitives import BoundCall, draw_call
 
 __all__ = ["MODULES", "TABLE", "Row", "check", "line", "public_functions", "rows", "table"]
 
 MODULES = (np, np.linalg, np.fft)
 TABLE = Path(__file__).parent / "rules" / "README.md"
 _PEERS = ("JAX", "PyTorch")
-PEERS = TABLE.with_name("peers.json")  # written by tests/autodiff/test_peers.py
+PEERS = TABLE.with_name("peers.json")  # written by tests/autodiff/rules/test_peers.py
 
 
 @dataclass(frozen=True)
@@ -215,8 +215,8 @@ def _through_numpy(function: Any, call: BoundCall) -> Callable[..., Any]:
 _HEAD = """\
 # What works on tensors
 
-Written by `python -m autodiff.coverage`. `tests/autodiff/test_numpy_coverage.py` fails if a public
-function of NumPy is missing here, and compares every gradient again.
+Written by `python -m autodiff.coverage`. `tests/autodiff/rules/test_numpy_coverage.py` fails if a
+public function of NumPy is missing here, and compares every gradient again.
 
 {summary}
 
@@ -228,7 +228,7 @@ function of NumPy is missing here, and compares every gradient again.
 - **Checked**: called with tensors under its plain name (or that of `autodiff.numpy`), its gradient
   agrees with finite differences.
 - **Agrees with**: the peers that have the function and give the same gradient, and those that do
-  not, with the reason (`tests/autodiff/test_peers.py`). {peers}
+  not, with the reason (`tests/autodiff/rules/test_peers.py`). {peers}
 """
 
 

@@ -21,8 +21,8 @@ from typing import Any
 import numpy as np
 
 from autodiff.errors import ShapeError
-from autodiff.rules.network import softplus
-from autodiff.rules.softmax import log_softmax
+from autodiff.rules.network.basic import softplus
+from autodiff.rules.network.softmax import log_softmax
 
 __all__ = [
     "bernoulli_logpmf",

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from autodiff import __version__
-from autodiff.allocator import BLOCK, PRIMED
+from autodiff.engine.allocator import BLOCK, PRIMED
 
 __all__ = ["FAST_KERNEL", "Blas", "advice", "blas", "has_avx512", "report"]
 

@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 
 import autodiff as ad
-from autodiff.graph import Node, Output
-from autodiff.modes import observing
-from autodiff.primitive import Primitive, plain
-from autodiff.shapes import fit
+from autodiff.declare.primitive import Primitive, plain
+from autodiff.engine.graph import Node, Output
+from autodiff.engine.modes import observing
+from autodiff.engine.shapes import fit
 
 __all__ = ["Piece", "Script", "watched"]
 

@@ -219,7 +219,7 @@ def test_a_table_without_all_columns_is_none(sound, table):
         ("nn.commands.presets.preset", False),
         ("nn.training.history._x", False),
         ("autodiff.testing.check_grads", True),
-        ("autodiff.recording", False),
+        ("autodiff.declare.codegen", False),
     ],
 )
 def test_what_a_notebook_may_import(name, public):

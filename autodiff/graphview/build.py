@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 
+from autodiff.declare.primitive import Primitive, entries
+from autodiff.engine.graph import Alias, Leaf, Node, Output, ancestors
 from autodiff.errors import GradientError
-from autodiff.graph import Alias, Leaf, Node, Output, ancestors
 from autodiff.graphview.labels import SYMBOLS, option_text
 from autodiff.graphview.model import Edge, Graph, GraphNode, Kind, Line, common_scope
 from autodiff.graphview.summary import Summary, dtype_name, number, summarize
-from autodiff.primitive import Primitive, entries
-from autodiff.tensor import Result, Tensor, View, make
-from autodiff.tracing import Operand, Operation, Source, Trace
+from autodiff.inspecting.tracing import Operand, Operation, Source, Trace
+from autodiff.tensors.tensor import Result, Tensor, View, make
 
 __all__ = ["Names", "from_tensor", "from_trace"]
 

@@ -16,8 +16,8 @@ from autodiff.graphview.dot import Style, to_dot
 from autodiff.graphview.model import Graph
 from autodiff.graphview.reduce import collapse, fold, limit
 from autodiff.graphview.text import to_text
-from autodiff.tensor import Tensor
-from autodiff.tracing import Trace
+from autodiff.inspecting.tracing import Trace
+from autodiff.tensors.tensor import Tensor
 
 __all__ = ["Drawing", "DrawingError", "draw"]
 

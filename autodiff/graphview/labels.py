@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from autodiff.tensor import Tensor
+from autodiff.tensors.tensor import Tensor
 
 __all__ = ["SYMBOLS", "option_text", "with_constants"]
 

@@ -24,10 +24,10 @@ from typing import Any
 
 import numpy
 
+from autodiff.declare.primitive import plain
 from autodiff.numpy.lists import holds_tensor, joined, names_of
-from autodiff.operands import KNOWN, check_meaning
-from autodiff.primitive import plain
-from autodiff.tensor import Tensor, as_tensor
+from autodiff.tensors.operands import KNOWN, check_meaning
+from autodiff.tensors.tensor import Tensor, as_tensor
 
 # NumPy's functions that make arrays: here they make tensors, of real and complex numbers.
 _MAKERS = (

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy
 
-from autodiff.operands import KNOWN, check_meaning
-from autodiff.tensor import Tensor
+from autodiff.tensors.operands import KNOWN, check_meaning
+from autodiff.tensors.tensor import Tensor
 
 __all__ = ["holds_tensor", "joined", "joining", "names_of"]
 

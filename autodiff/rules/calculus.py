@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from autodiff.domains import Call, Draw, cases, positive
-from autodiff.primitive import composite, plain
-from autodiff.shapes import normalize_axes
-from autodiff.tensor import as_tensor
+from autodiff.declare.domains import Call, Draw, cases, positive
+from autodiff.declare.primitive import composite, plain
+from autodiff.engine.shapes import normalize_axes
+from autodiff.tensors.tensor import as_tensor
 
 _EVERYTHING = slice(None)
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from autodiff.domains import Call, Draw, between, cases, nonzero
-from autodiff.primitive import composite, plain, primitive
+from autodiff.declare.domains import Call, Draw, between, cases, nonzero
+from autodiff.declare.primitive import composite, plain, primitive
 from autodiff.rules.elementwise import zero
-from autodiff.rules.viewing import as_view
+from autodiff.rules.shared.viewing import as_view
 
 
 def _any(d: Draw) -> Call:

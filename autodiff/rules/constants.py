@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from autodiff.primitive import constant
+from autodiff.declare.primitive import constant
 
 constant(  # comparisons and tests of elements
     np.equal,

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from autodiff.domains import Call, Draw, cases, nonzero, positive
-from autodiff.primitive import composite, constant, plain, primitive
-from autodiff.shapes import normalize_axes
-from autodiff.tensor import as_tensor
+from autodiff.declare.domains import Call, Draw, cases, nonzero, positive
+from autodiff.declare.primitive import composite, constant, plain, primitive
+from autodiff.engine.shapes import normalize_axes
+from autodiff.tensors.tensor import as_tensor
 
 # ---------------------------------------------------------------- sequences
 

@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from autodiff.domains import Draw, above, between, cases, integers, nonzero, real
-from autodiff.domains import positive as positive_numbers
-from autodiff.primitive import Bend, composite, plain, primitive
-from autodiff.rules.network import sigmoid
-from autodiff.rules.numbers import ONE
+from autodiff.declare.declaration import Bend
+from autodiff.declare.domains import Draw, above, between, cases, integers, nonzero, real
+from autodiff.declare.domains import positive as positive_numbers
+from autodiff.declare.primitive import composite, plain, primitive
+from autodiff.rules.network.basic import sigmoid
+from autodiff.rules.shared.numbers import ONE
 
 LN2 = math.log(2)
 LN10 = math.log(10)

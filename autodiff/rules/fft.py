@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from autodiff.domains import Call, Draw, cases
-from autodiff.primitive import composite, primitive
+from autodiff.declare.domains import Call, Draw, cases
+from autodiff.declare.primitive import composite, primitive
+from autodiff.engine.shapes import normalize_axes
 from autodiff.rules.elementwise import conj
-from autodiff.shapes import normalize_axes
 
 # The transpose of a transform is an inverse one, which is normalized at the other end.
 _OPPOSITE: dict[Any, Any] = {

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from autodiff.domains import Call, Draw, cases, integers, real
-from autodiff.primitive import composite, plain, primitive
+from autodiff.declare.domains import Call, Draw, cases, integers, real
+from autodiff.declare.primitive import composite, plain, primitive
 from autodiff.rules.indexing import scatter
-from autodiff.tensor import as_tensor
+from autodiff.tensors.tensor import as_tensor
 
 bincount = primitive(
     np.bincount,

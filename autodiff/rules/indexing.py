@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from autodiff.domains import Call, Draw, cases, nonzero
+from autodiff.declare.domains import Call, Draw, cases, nonzero
+from autodiff.declare.primitive import composite, plain, primitive
+from autodiff.engine.graph import Placed
 from autodiff.errors import DtypeError, GradientError
-from autodiff.graph import Placed
-from autodiff.operands import KNOWN, converted
-from autodiff.primitive import composite, plain, primitive
-from autodiff.tensor import Tensor
+from autodiff.tensors.operands import KNOWN, converted
+from autodiff.tensors.tensor import Tensor
 
 # ---------------------------------------------------------------- x[index]
 

@@ -1,8 +1,8 @@
 """Functions that write into their first argument.
 
-The target gets a new value, with the graph that belongs to it (see `autodiff/writing.py`). NumPy
-itself says which element gets which value: it is given an array of places in the target's stead,
-and the numbers 0, 1, 2, ... in the values' stead.
+The target gets a new value, with the graph that belongs to it (see
+`autodiff/tensors/writing.py`). NumPy itself says which element gets which value: it is given an
+array of places in the target's stead, and the numbers 0, 1, 2, ... in the values' stead.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from autodiff.primitive import composite, plain
+from autodiff.declare.primitive import composite, plain
 from autodiff.rules.indexing import refuse_assignment
 from autodiff.rules.selecting import positions
-from autodiff.tensor import Tensor, as_tensor
+from autodiff.tensors.tensor import Tensor, as_tensor
 
 
 def _write(name: str, target: Any, values: Any, write: Callable[[Any, Any], Any]) -> None:

@@ -9,13 +9,13 @@ from weakref import ref
 
 import numpy as np
 
-from autodiff.domains import Call, Draw, cases
-from autodiff.primitive import composite, plain, primitive
-from autodiff.registry import dispatch
+from autodiff.declare.domains import Call, Draw, cases
+from autodiff.declare.primitive import composite, plain, primitive
+from autodiff.engine.registry import dispatch
 from autodiff.rules.indexing import as_part
-from autodiff.rules.viewing import Selection
-from autodiff.tensor import Tensor, View
-from autodiff.views import note, recent
+from autodiff.rules.shared.viewing import Selection
+from autodiff.tensors.tensor import Tensor, View
+from autodiff.tensors.views import note, recent
 
 # ---------------------------------------------------------------- joining
 

@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from autodiff.domains import Call, Draw, cases
-from autodiff.primitive import Bend, composite, plain, primitive
+from autodiff.declare.declaration import Bend
+from autodiff.declare.domains import Call, Draw, cases
+from autodiff.declare.primitive import composite, plain, primitive
 from autodiff.rules.indexing import scatter
 from autodiff.rules.reductions import over_count
 

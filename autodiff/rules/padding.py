@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from autodiff.domains import Call, Draw, cases
-from autodiff.primitive import composite, plain
+from autodiff.declare.domains import Call, Draw, cases
+from autodiff.declare.primitive import composite, plain
 from autodiff.rules.indexing import scatter
-from autodiff.tensor import as_tensor
+from autodiff.tensors.tensor import as_tensor
 
 Widths = list[tuple[int, int]]
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from autodiff.domains import Call, Draw, cases, nonzero, positive, real
-from autodiff.primitive import composite, plain, primitive
-from autodiff.tensor import as_tensor
+from autodiff.declare.domains import Call, Draw, cases, nonzero, positive, real
+from autodiff.declare.primitive import composite, plain, primitive
+from autodiff.tensors.tensor import as_tensor
 
 
 def _coefficients(p: Any) -> Any:

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from autodiff.domains import Call, Draw, cases
-from autodiff.primitive import composite, primitive
-from autodiff.rules.viewing import Selection, as_view
-from autodiff.shapes import normalize_axes
-from autodiff.tensor import Tensor
+from autodiff.declare.domains import Call, Draw, cases
+from autodiff.declare.primitive import composite, primitive
+from autodiff.engine.shapes import normalize_axes
+from autodiff.rules.shared.viewing import Selection, as_view
+from autodiff.tensors.tensor import Tensor
 
 # ---------------------------------------------------------------- matmul
 

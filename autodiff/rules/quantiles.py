@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from autodiff.domains import Call, Draw, between, cases, integers, positive
-from autodiff.primitive import composite, plain, primitive
+from autodiff.declare.domains import Call, Draw, between, cases, integers, positive
+from autodiff.declare.primitive import composite, plain, primitive
+from autodiff.engine.shapes import normalize_axes
 from autodiff.rules.indexing import scatter
 from autodiff.rules.ordering import unsort
 from autodiff.rules.reductions import _axis_back, _axis_last
 from autodiff.rules.selecting import along_axis
-from autodiff.shapes import normalize_axes
 
 # The methods in which the result depends on q continuously, with the constants alpha and beta
 # of Hyndman and Fan, "Sample Quantiles in Statistical Packages" (1996), table 1.

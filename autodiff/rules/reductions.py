@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from autodiff.domains import Call, Draw, cases, positive
-from autodiff.primitive import Bend, composite, plain, primitive
+from autodiff.declare.declaration import Bend
+from autodiff.declare.domains import Call, Draw, cases, positive
+from autodiff.declare.primitive import composite, plain, primitive
+from autodiff.engine.shapes import normalize_axes, restore_axes
 from autodiff.rules.indexing import truth
-from autodiff.rules.recurrences import backwards
-from autodiff.shapes import normalize_axes, restore_axes
+from autodiff.rules.shared.recurrences import backwards
 
 
 def _reduction(d: Draw, *, empty: bool = True, distinct: bool = False) -> Call:

@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from autodiff.domains import Call, Draw, cases
-from autodiff.primitive import Bend, plain, primitive
+from autodiff.declare.declaration import Bend
+from autodiff.declare.domains import Call, Draw, cases
+from autodiff.declare.primitive import plain, primitive
 from autodiff.rules import elementwise
-from autodiff.rules.recurrences import backwards
+from autodiff.rules.shared.recurrences import backwards
 
 # Slopes are between 0 and 1. A hypot has a smooth square at 0, which only the calls one after
 # the other know.

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from autodiff.domains import Call, Draw, cases
-from autodiff.primitive import Bend, plain, primitive
+from autodiff.declare.declaration import Bend
+from autodiff.declare.domains import Call, Draw, cases
+from autodiff.declare.primitive import plain, primitive
 from autodiff.rules.reductions import is_normal, over_count
 
 

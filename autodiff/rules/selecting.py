@@ -11,14 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from autodiff.domains import Call, Draw, cases, integers, nonzero
+from autodiff.declare.codegen_support import constant_argument
+from autodiff.declare.domains import Call, Draw, cases, integers, nonzero
+from autodiff.declare.primitive import composite, plain
+from autodiff.engine.shapes import normalize_axes
 from autodiff.errors import DtypeError
-from autodiff.primitive import composite, plain
 from autodiff.rules.indexing import truth
-from autodiff.rules.viewing import Selection, as_view
-from autodiff.runtime import constant_argument
-from autodiff.shapes import normalize_axes
-from autodiff.tensor import Tensor, as_tensor
+from autodiff.rules.shared.viewing import Selection, as_view
+from autodiff.tensors.tensor import Tensor, as_tensor
 
 
 def positions(shape: tuple[int, ...]) -> np.ndarray:

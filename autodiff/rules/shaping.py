@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from autodiff.domains import Call, Draw, cases
-from autodiff.primitive import composite, plain, primitive
-from autodiff.shapes import normalize_axes
-from autodiff.tensor import as_tensor, as_value, make
+from autodiff.declare.domains import Call, Draw, cases
+from autodiff.declare.primitive import composite, plain, primitive
+from autodiff.engine.shapes import normalize_axes
+from autodiff.tensors.tensor import as_tensor, as_value, make
 
 # ---------------------------------------------------------------- another shape
 

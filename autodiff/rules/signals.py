@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from autodiff.domains import Call, Draw, between, cases, positive, real
-from autodiff.primitive import composite, primitive
-from autodiff.tensor import as_tensor
+from autodiff.declare.domains import Call, Draw, between, cases, positive, real
+from autodiff.declare.primitive import composite, primitive
+from autodiff.tensors.tensor import as_tensor
 
 # ---------------------------------------------------------------- convolution
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from autodiff.domains import Call, Draw, cases, nonzero, positive
-from autodiff.primitive import composite, plain
+from autodiff.declare.domains import Call, Draw, cases, nonzero, positive
+from autodiff.declare.primitive import composite, plain
+from autodiff.engine.shapes import normalize_axes
 from autodiff.rules import reductions
 from autodiff.rules.indexing import truth
-from autodiff.shapes import normalize_axes
-from autodiff.tensor import as_tensor
+from autodiff.tensors.tensor import as_tensor
 
 # ---------------------------------------------------------------- without NaN
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from autodiff.primitive import constant, unsupported
+from autodiff.declare.primitive import constant, unsupported
 
 
 def _known(*names: str) -> list[Any]:

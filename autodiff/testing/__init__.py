@@ -12,12 +12,12 @@ is imported when one of them is first used: `arrays`, `broadcastable_arrays`, `i
 from typing import TYPE_CHECKING, Any
 
 from autodiff.testing.checking import check_grads
-from autodiff.testing.declared import check_call, check_kink, check_primitive, special_calls
 from autodiff.testing.differences import numerical_gradient, numerical_jacobian
+from autodiff.testing.primitives import check_call, check_kink, check_primitive, special_calls
 from autodiff.testing.subject import WrongGradient
 
 if TYPE_CHECKING:
-    from autodiff.testing.straightline import Program, programs
+    from autodiff.testing.random_programs import Program, programs
     from autodiff.testing.strategies import arrays, broadcastable_arrays, calls, indices, layouts
 
 __all__ = [
@@ -43,6 +43,6 @@ def __getattr__(name: str) -> Any:
     from importlib import import_module
 
     if name in __all__:
-        module = "straightline" if name in ("Program", "programs") else "strategies"
+        module = "random_programs" if name in ("Program", "programs") else "strategies"
         return getattr(import_module(f"autodiff.testing.{module}"), name)
     raise AttributeError(f"module 'autodiff.testing' has no attribute {name!r}")

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from autodiff.testing.conduct import check_conduct
 from autodiff.testing.differences import Estimate, Packing, along, as_array, partials
+from autodiff.testing.invariants import check_conduct
 from autodiff.testing.subject import Subject, subject_of
-from autodiff.transforms import jvp, vjp
+from autodiff.transforms.gradients import jvp, vjp
 
 __all__ = ["Tolerance", "check_derivatives", "check_grads"]
 

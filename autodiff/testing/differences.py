@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from autodiff.tensor import Tensor, as_tensor
-from autodiff.trees import Tree, check_inexact, flatten
+from autodiff.tensors.tensor import Tensor, as_tensor
+from autodiff.transforms.trees import Tree, check_inexact, flatten
 
 __all__ = ["Estimate", "Packing", "derivative", "numerical_gradient", "numerical_jacobian"]
 

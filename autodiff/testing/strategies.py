@@ -10,8 +10,8 @@ import hypothesis.strategies as st
 import numpy as np
 from numpy.typing import DTypeLike
 
-from autodiff.domains import Call, Cases, Draw, Interval, real
-from autodiff.testing.declared import BoundCall, Entry, draw_call, entry_of, intervals_of
+from autodiff.declare.domains import Call, Cases, Draw, Interval, real
+from autodiff.testing.primitives import BoundCall, Entry, draw_call, entry_of, intervals_of
 
 __all__ = ["HypothesisDraw", "arrays", "broadcastable_arrays", "calls", "indices", "layouts"]
 

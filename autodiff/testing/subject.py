@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from autodiff.registry import describe
-from autodiff.tensor import as_tensor
+from autodiff.engine.registry import describe
+from autodiff.tensors.tensor import as_tensor
 from autodiff.testing.differences import Packing, as_array
-from autodiff.transforms import vjp
-from autodiff.trees import flatten
+from autodiff.transforms.gradients import vjp
+from autodiff.transforms.trees import flatten
 
 __all__ = ["Subject", "WrongGradient", "cotangents", "subject_of"]
 

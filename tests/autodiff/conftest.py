@@ -4,10 +4,6 @@
 """
 
 import os
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parent))  # test_peers.py has its `peers` in a file beside it
 
 # With many tiny matrices the threads of BLAS do nothing but wait for each other. This must be
 # said before NumPy is imported.

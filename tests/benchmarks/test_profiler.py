@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import autodiff as ad
-from autodiff.graph import Parts
-from autodiff.modes import observing
+from autodiff.engine.graph import Parts
+from autodiff.engine.modes import observing
 from benchmarks.cases import Case
 from benchmarks.contenders import engine
 from benchmarks.profiler import profile

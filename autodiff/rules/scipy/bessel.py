@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from autodiff.domains import Interval, between, nonzero, positive, real
-from autodiff.primitive import primitive
+from autodiff.declare.domains import Interval, between, nonzero, positive, real
+from autodiff.declare.primitive import primitive
 from autodiff.rules.scipy.tools import at_parameters, special, unknown
 
 _orders = [(0,), (1,), (2,), (0.5,)]

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from autodiff.domains import above, between, cases, nonzero, positive, real
-from autodiff.primitive import primitive
+from autodiff.declare.domains import above, between, cases, nonzero, positive, real
+from autodiff.declare.primitive import primitive
+from autodiff.rules.bessel_and_sinc import gauss
 from autodiff.rules.elementwise import zero
 from autodiff.rules.scipy.tools import special
-from autodiff.rules.special import gauss
 
 # ---------------------------------------------------------------- logistic
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from autodiff.domains import above, between, cases, positive
-from autodiff.primitive import composite, primitive
+from autodiff.declare.domains import above, between, cases, positive
+from autodiff.declare.primitive import composite, primitive
 from autodiff.rules.elementwise import zero
 from autodiff.rules.scipy.tools import at_parameters, special, unknown
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from autodiff.domains import above, between, cases, nonzero, positive, real
-from autodiff.primitive import primitive
+from autodiff.declare.domains import above, between, cases, nonzero, positive, real
+from autodiff.declare.primitive import primitive
 from autodiff.rules.scipy.tools import at_parameters, special, unknown
 
 # ---------------------------------------------------------------- hypergeometric (DLMF 13.3, 15.5)

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 from scipy import linalg
 
-from autodiff.domains import Call, Draw, cases
-from autodiff.primitive import composite, plain, primitive
+from autodiff.declare.domains import Call, Draw, cases
+from autodiff.declare.primitive import composite, plain, primitive
 from autodiff.rules.elementwise import conj
-from autodiff.rules.matrices import separated, transpose
+from autodiff.rules.linalg.matrices import separated, transpose
 
 
 def _one(d: Draw, rows: int) -> np.ndarray:

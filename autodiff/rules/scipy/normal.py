@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from autodiff.domains import below, between, real
-from autodiff.primitive import primitive
+from autodiff.declare.domains import below, between, real
+from autodiff.declare.primitive import primitive
 from autodiff.rules.scipy.tools import special
 
 TWO_OVER_ROOT_PI = 2 / math.sqrt(math.pi)

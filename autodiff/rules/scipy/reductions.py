@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from autodiff.domains import Call, Draw, cases, positive
-from autodiff.primitive import composite, plain
-from autodiff.rules import softmax as rows
+from autodiff.declare.domains import Call, Draw, cases, positive
+from autodiff.declare.primitive import composite, plain
+from autodiff.rules.network import softmax as rows
 from autodiff.rules.scipy.tools import special
 
 

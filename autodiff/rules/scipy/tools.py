@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from scipy import special as _original
 
-from autodiff.domains import Cases, Interval, cases
+from autodiff.declare.domains import Cases, Interval, cases
 from autodiff.errors import UnsupportedError
 
 __all__ = ["at_parameters", "special", "unknown"]

@@ -7,7 +7,7 @@ import pytest
 
 import autodiff as ad
 from autodiff import functions as F
-from autodiff.sums import channel_sums, leading_sums, row_sums
+from autodiff.engine.sums import channel_sums, leading_sums, row_sums
 
 # The slopes of functions of one number, which the rules compute in another form.
 SLOPES = {

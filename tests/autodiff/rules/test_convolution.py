@@ -8,14 +8,14 @@ import pytest
 
 import autodiff as ad
 from autodiff import functions as F
-from autodiff.rules import unfolding
-from autodiff.rules.convolution import convolution, correlation, transposed
-from autodiff.rules.unfolding import Geometry
-from autodiff.rules.windows import out_size, overlap, paddings
+from autodiff.rules.network.convolution import convolution, correlation, transposed
+from autodiff.rules.shared import unfolding
+from autodiff.rules.shared.unfolding import Geometry
+from autodiff.rules.shared.windows import out_size, overlap, paddings
 
 
 def trilinear(x, w, g, geometry):
-    """T(x, w, g) of `autodiff.rules.convolution`, term by term."""
+    """T(x, w, g) of `autodiff.rules.network.convolution`, term by term."""
     total = 0.0
     groups, channels = geometry.groups, x.shape[1] // geometry.groups
     every = (slice(None), slice(None))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import autodiff as ad
-from autodiff.rules.softmax import log_softmax, softmax
+from autodiff.rules.network.softmax import log_softmax, softmax
 
 VALUES = [np.float64(0.0), np.float64(2.0), np.zeros(0), np.zeros((0, 3)), np.zeros((3, 0)),
           np.array([1.5])]  # fmt: skip

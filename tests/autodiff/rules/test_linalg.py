@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 import autodiff as ad
-import autodiff.rules.linalg
-import autodiff.rules.linalg_eigen
-import autodiff.rules.linalg_factors
-import autodiff.rules.linalg_leastsquares
-import autodiff.rules.linalg_norms
+import autodiff.rules.linalg.eigen
+import autodiff.rules.linalg.factors
+import autodiff.rules.linalg.leastsquares
+import autodiff.rules.linalg.norms
+import autodiff.rules.linalg.solving
 from autodiff.errors import GradientError, UnsupportedError
 from autodiff.testing import check_grads
 

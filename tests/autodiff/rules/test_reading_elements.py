@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import autodiff as ad
-from autodiff.graph import Placed
+from autodiff.engine.graph import Placed
 
 ROWS = 24
 READS = {

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import autodiff as ad
-from autodiff.rules.recurrences import recurrence
+from autodiff.rules.shared.recurrences import recurrence
 from autodiff.testing import check_grads
 
 UFUNCS = [np.add, np.multiply, np.maximum, np.minimum, np.fmax, np.fmin, np.logaddexp,
@@ -166,7 +166,7 @@ def test_derivatives_of_running_results_hold_against_differences(ufunc):
 def test_the_number_of_nodes_does_not_grow_with_the_array(ufunc):
     def nodes(count):
         x = ad.tensor(np.linspace(0.5, 1.0, count), requires_grad=True)
-        return len(list(ad.graph.ancestors(ufunc.accumulate(x).node)))
+        return len(list(ad.engine.graph.ancestors(ufunc.accumulate(x).node)))
 
     assert nodes(2000) == nodes(20)
 
@@ -175,6 +175,6 @@ def test_the_number_of_nodes_does_not_grow_with_the_array(ufunc):
 def test_the_number_of_nodes_does_not_grow_with_the_segments(ufunc):
     def nodes(count):
         x = ad.tensor(np.linspace(0.5, 1.0, count), requires_grad=True)
-        return len(list(ad.graph.ancestors(ufunc.reduceat(x, np.arange(0, count, 4)).node)))
+        return len(list(ad.engine.graph.ancestors(ufunc.reduceat(x, np.arange(0, count, 4)).node)))
 
     assert nodes(2000) == nodes(20)

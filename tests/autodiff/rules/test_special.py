@@ -9,10 +9,10 @@ import pytest
 import scipy.special as scipy_special
 
 import autodiff as ad
+import autodiff.rules.bessel_and_sinc
 import autodiff.rules.scipy.linalg
-import autodiff.rules.special
+from autodiff.declare.primitive import Composite, Primitive, entries
 from autodiff.errors import GradientError, UnsupportedError
-from autodiff.primitive import Composite, Primitive, entries
 from autodiff.scipy import linalg, special
 from autodiff.testing import check_grads, check_primitive
 
@@ -316,9 +316,9 @@ def test_functions_that_step_are_flat(step):
 # Every declared function is called by its public name, on tensors, beside the ufunc itself.
 WALK = """
 import numpy as np, scipy.special, autodiff as ad
-from autodiff.domains import NumpyDraw
-from autodiff.primitive import Primitive, entries
-from autodiff.testing.declared import draw_call
+from autodiff.declare.domains import NumpyDraw
+from autodiff.declare.primitive import Primitive, entries
+from autodiff.testing.primitives import draw_call
 from autodiff.testing import check_grads
 
 t = ad.tensor([0.25, 0.75], requires_grad=True)

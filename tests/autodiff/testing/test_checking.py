@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import autodiff as ad
-from autodiff.primitive import entries
-from autodiff.registry import dispatch
+from autodiff.declare.primitive import entries
+from autodiff.engine.registry import dispatch
 from autodiff.testing import WrongGradient, check_grads, check_primitive
 
 X = np.array([[0.5, -1.0, 2.0], [1.5, 0.25, -0.75]])

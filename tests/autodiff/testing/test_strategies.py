@@ -6,7 +6,7 @@ from hypothesis import Phase, find, given, settings
 from hypothesis import strategies as st
 
 import autodiff as ad
-from autodiff.domains import Interval
+from autodiff.declare.domains import Interval
 from autodiff.testing import arrays, broadcastable_arrays, calls, indices, layouts, programs
 
 DOMAINS = {

@@ -1,0 +1,1 @@
+"""How an operation is declared, and the code that is generated for it."""

@@ -1,0 +1,1 @@
+"""The graph and the walk back: no knowledge of tensors, of operations or of their rules."""

@@ -1,0 +1,1 @@
+"""numpy.linalg, one file per family."""

@@ -1,0 +1,1 @@
+"""What networks are made of and NumPy lacks, one file per family."""

@@ -1,0 +1,276 @@
+"""Where a tensor is asked to become a plain number or array, and its gradient would be lost.
+
+Python asks for a number in the same way when it is read, as by ``float(t)`` and ``"%g" % t``, and
+when it is on the way into something that cannot hold a gradient: ``array[i] = t``, ``math.sin(t)``,
+``sum(map(math.exp, tensors))``. Only the code that asks tells them apart, so `callsites.py` reads
+it. What is known to be a read is let through, and everything else refused.
+"""
+
+from __future__ import annotations
+
+import gc
+import math
+import warnings
+from collections import deque
+from collections.abc import Iterator
+from functools import partial
+from inspect import CO_GENERATOR
+from types import (
+    BuiltinFunctionType,
+    CodeType,
+    FrameType,
+    FunctionType,
+    GeneratorType,
+    MethodType,
+    ModuleType,
+)
+from typing import Any
+
+import numpy as np
+
+from autodiff.engine.graph import Node
+from autodiff.engine.modes import grad_enabled, running
+from autodiff.engine.registry import is_constant
+from autodiff.errors import DetachedWarning
+from autodiff.tensors.callsites import UNKNOWN, Name, Site, site
+
+__all__ = ["array_refused", "check_read", "number_refused", "only_asks", "warn_detached"]
+
+# Packages whose code goes on computing with the number that it asks for.
+_LIBRARIES = {"numpy", "scipy"}
+
+# Classes whose own operations come first and make plain arrays, and what to write.
+_APART = {
+    "numpy.ma": "write m.filled(0) * t, with np.where(np.ma.getmaskarray(m), 0, ...) around it",
+    "scipy.sparse": "write m.toarray() @ t, or m.toarray() * t",
+    "pandas": "write s.to_numpy() @ t, or s * t",
+    "mygrad": "write a.data * t",
+}
+
+# Functions of SciPy that ask an argument for an array only to learn what it is.
+_ASKING = {"array_namespace", "compliance_scipy", "_compliance_scipy"}
+
+_SCALARS = (np.number, np.bool_)
+
+# The beginnings of the names of functions of `numpy.testing` that compare values.
+_ASSERTS = ("assert_allclose", "assert_array_", "assert_equal", "assert_almost_equal")
+_ASSERTS += ("assert_approx_equal",)
+
+_QUESTIONS: set[Any] = {math.isnan, math.isfinite, math.isinf, math.isclose}
+
+# Modules of functions in C that never ask for a float themselves. They may call a function that
+# they are given, which does: it is looked at by itself.
+_HANDS_OFF = {"builtins", "itertools", "functools", "_functools", "operator", "_operator"}
+_HANDS_OFF |= {"collections", "_collections", "_json", "typing"}
+_PLAIN = {"builtins", "collections", "numpy"}
+_CONTAINERS = list | tuple | dict | set | frozenset | str | deque
+_SILENT = {"autodiff", "nn", "json", "logging"}
+_LOOKS = {"COMPARE_OP", "FORMAT_VALUE", "FORMAT_SIMPLE", "FORMAT_WITH_SPEC", "BUILD_STRING"}
+_LOOKERS = (print, str, repr, format, *_QUESTIONS)
+_DATA = int | float | complex | bytes | None | _CONTAINERS
+
+
+def check_read(node: Node, frame: FrameType) -> bool:
+    """Whether the code that `frame` runs asks for a number only to look at it.
+
+    It does so by ``float(t)``, ``np.float64(t)`` and their like, by a question such as
+    `math.isnan`, in formatting and comparisons, or by a function that calls `float`, as in
+    ``map(float, tensors)``. Inside `no_grad` there is no gradient to lose. The code of NumPy and
+    SciPy goes on computing.
+    """
+    if not grad_enabled():
+        return True
+    if _package(frame) in _LIBRARIES:
+        return _asks_without_slope(frame)
+    at = site(frame.f_code, frame.f_lasti)
+    if at.formats or at.compares:
+        return True
+    function = at.called.value(frame) if at.called else UNKNOWN
+    if isinstance(function, BuiltinFunctionType) and function in _QUESTIONS:
+        return True
+    is_direct = at.arguments is not None and _is_reader(function)
+    if is_direct:
+        is_read = function is not complex or at.arguments == 1
+    else:
+        is_read = at.iterates and _reads_lazily(at, function, frame)
+    if is_read:
+        warn_detached(node, frame, function.__name__ if is_direct else "float")
+    return is_read or _asks_without_slope(frame)
+
+
+def _asks_without_slope(frame: FrameType) -> bool:
+    """Whether the function of NumPy that the user called only looks at what it is given."""
+    if _package(frame) != "numpy":
+        at = site(frame.f_code, frame.f_lasti)
+        function = at.called.value(frame) if at.called else UNKNOWN
+        return isinstance(function, np.ufunc) and is_constant(function)
+    while frame.f_back is not None and _package(frame.f_back) == "numpy":
+        frame = frame.f_back
+    name = frame.f_code.co_name
+    if frame.f_globals.get("__name__", "").startswith("numpy.testing"):
+        return name.startswith(_ASSERTS)
+    function = frame.f_globals.get(name)
+    code = getattr(getattr(function, "__wrapped__", function), "__code__", None)
+    return code is frame.f_code and is_constant(function)
+
+
+def warn_detached(node: Node, frame: FrameType, function: str) -> None:
+    """Warn that a number, of which a transform that runs takes the derivative, leaves the graph.
+
+    Nothing is said where it goes into a text or a comparison.
+    """
+    calls = running.calls
+    if not calls or not grad_enabled() or _package(frame) in _SILENT:
+        return
+    place = frame.f_code, frame.f_lineno
+    if place in calls[0].warned:
+        return
+    at = site(frame.f_code, frame.f_lasti)
+    if at.around in _LOOKS or _is_looker(at.around_called, frame) or not calls[0].reaches(node):
+        return
+    calls[0].warned.add(place)
+    warnings.warn_explicit(
+        f"{function}() takes a number out of the graph that a transform differentiates, so no "
+        f"gradient flows through it ({frame.f_code.co_filename}, line {frame.f_lineno}); go on "
+        "with the tensor itself, or write t.detach() to say that it is meant",
+        DetachedWarning,
+        frame.f_code.co_filename,
+        frame.f_lineno,
+        module=frame.f_globals.get("__name__", "<unknown>"),
+        registry=frame.f_globals.setdefault("__warningregistry__", {}),
+    )
+
+
+def _is_looker(name: Name | None, frame: FrameType) -> bool:
+    """Whether `name` is a function that puts a number into a text, or asks about it."""
+    function = name.value(frame) if name else UNKNOWN
+    if isinstance(function, BuiltinFunctionType) and isinstance(function.__self__, str):
+        return True
+    return any(function is looker for looker in _LOOKERS)
+
+
+def _reads_lazily(at: Site, function: Any, frame: FrameType) -> bool:
+    """Whether all that could ask at `at`, which calls functions that it is given, only reads."""
+    # For each function that asks for a number: whether it is a read.
+    found = [function is not complex] if _is_reader(function) else []
+    for name in at.loaded:
+        if not _known(name.value(frame), found, name.is_called):
+            return False
+    return bool(found) and all(found)
+
+
+def _known(value: Any, found: list[bool], is_called: bool = False, depth: int = 6) -> bool:
+    """Whether it can be told what `value` asks for; the askers in it are added to `found`."""
+    if value is UNKNOWN or depth == 0:
+        return False
+    if _is_reader(value):
+        if not is_called:  # float(t) among the arguments of a call has run before it
+            found.append(value is not complex)
+        return True
+    if isinstance(value, FunctionType | MethodType):
+        # A frame of its own asks when it runs; but what it returns could be anything.
+        return not is_called or _is_generator(value.__code__)
+    if isinstance(value, CodeType):  # a lambda may be called and return anything
+        return _is_generator(value)
+    if isinstance(value, GeneratorType):
+        return True
+    module = getattr(value if callable(value) else type(value), "__module__", None)
+    if isinstance(value, partial | Iterator) or type(value).__module__ == "_json":
+        if type(value).__module__ not in _HANDS_OFF:
+            return False
+        return all(_known(part, found, False, depth - 1) for part in gc.get_referents(value))
+    if isinstance(value, tuple) and len(value) <= 4:
+        return all(_known(item, found, False, depth - 1) for item in value)
+    if isinstance(value, _DATA | ModuleType) or type(value) is np.ndarray:
+        return type(value).__module__ in _PLAIN or isinstance(value, ModuleType)
+    if hasattr(type(value), "_node"):
+        return True
+    owner = getattr(value, "__self__", None)
+    if isinstance(owner, _CONTAINERS):
+        return type(owner).__module__ in _PLAIN
+    return callable(value) and module in _HANDS_OFF
+
+
+def _is_generator(code: CodeType) -> bool:
+    return bool(code.co_flags & CO_GENERATOR)
+
+
+def _is_reader(value: Any) -> bool:
+    if value is float or value is int or value is complex:
+        return True
+    return isinstance(value, type) and value.__module__ == "numpy" and issubclass(value, _SCALARS)
+
+
+def _package(frame: FrameType) -> str:
+    return frame.f_globals.get("__name__", "").partition(".")[0]
+
+
+def _asker(frame: FrameType | None) -> str:
+    """If `frame` is in NumPy or SciPy, which of the two, and the function that the user called."""
+    package = function = ""
+    while frame is not None and _package(frame) in _LIBRARIES:
+        package, name = _package(frame), frame.f_code.co_name
+        if name.isidentifier() and name[0] != "_" and name != "wrapper":
+            function = f"'s {name}"
+        frame = frame.f_back
+    return package + function
+
+
+def number_refused(frame: FrameType) -> str:
+    """What to say to the code that `frame` runs when a number is refused."""
+    asker = _asker(frame)
+    return (
+        "a tensor in the graph was about to become a plain number"
+        + (f" in {asker}" if asker else "")
+        + ", which would lose its gradient; make the array to store it in with ad.numpy.zeros(n) "
+        "or np.zeros_like(t), call np.sin instead of math.sin, and where no gradient shall flow "
+        "write float(t) or t.detach()"
+    )
+
+
+def _foreign_caller(frame: FrameType | None) -> str:
+    """Whose arithmetic with a class of its own asked, if it is known."""
+    for _ in range(12):
+        if frame is None:
+            return ""
+        module = frame.f_globals.get("__name__", "") + "."
+        for name in _APART:
+            if module.startswith(name + "."):
+                return name
+        frame = frame.f_back
+    return ""
+
+
+def only_asks(frame: FrameType) -> bool:
+    """Whether `frame` makes an array in order to look at it, and keeps nothing.
+
+    So do functions that have no derivative, such as `np.allclose` and `np.isnan`, and assertions of
+    `np.testing`, with tensors in lists. In its array API mode SciPy asks so to which library the
+    arguments of a function belong, and then passes the arguments themselves on.
+    """
+    if frame.f_code.co_name in _ASKING:
+        return frame.f_globals.get("__name__", "").startswith("scipy._lib._array_api")
+    return _asks_without_slope(frame)
+
+
+def array_refused(shape: tuple[int, ...], frame: FrameType) -> str:
+    """What to say to the code that `frame` runs when an array is refused."""
+    asker = _asker(frame)
+    instead = (
+        "to put tensors together write np.stack([...]) or ad.numpy.array([...]), to assign into an "
+        "array make it with np.zeros_like(t) or ad.numpy.zeros(n)"
+    )
+    foreign = _foreign_caller(frame)
+    if foreign:
+        instead = f"{foreign} and tensors do not mix: {_APART[foreign]}"
+    elif asker.startswith("scipy"):
+        instead = (
+            "autodiff.scipy.special and autodiff.scipy.linalg have the functions that work on "
+            "tensors, such as logsumexp, expm and solve_triangular"
+        )
+    return (
+        f"a tensor of shape {shape} in the graph was about to become a plain array"
+        + (f" in {asker}" if asker else "")
+        + f", which would lose its gradient; {instead}, and where no gradient shall flow pass "
+        "t.detach()"
+    )

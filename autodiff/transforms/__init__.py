@@ -1,0 +1,1 @@
+"""Functions of functions (gradients, Jacobians, checkpoints), and the containers they take."""
