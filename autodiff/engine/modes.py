@@ -184,9 +184,9 @@ class observing(Context):
 
 def calm(observers: list[Observer]) -> bool:
     """Whether an observer wants NumPy not to warn, and it would."""
-    return any(getattr(observer, "calm", False) for observer in observers) and any(
-        reaction != "ignore" for reaction in np.geterr().values()
-    )
+    # No generators: Python drops an interrupt that comes while it closes one.
+    wanted = [observer for observer in observers if getattr(observer, "calm", False)]
+    return bool(wanted) and set(np.geterr().values()) != {"ignore"}
 
 
 def calmly(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:

@@ -80,6 +80,7 @@ class Site:
         called: what is called there; None if nothing is.
         arguments: how many arguments the call has, None if that varies.
         loaded: the names in the expression, what is called among them.
+        takes_items: whether the expression takes items or slices of something.
         iterates: whether a function may be called there by another one, or by an iterator.
         formats, compares: whether it puts a value into a text, or compares two.
         around: the instruction that takes the result, and what it calls.
@@ -88,6 +89,7 @@ class Site:
     called: Name | None = None
     arguments: int | None = None
     loaded: tuple[Name, ...] = ()
+    takes_items: bool = False
     iterates: bool = False
     formats: bool = False
     compares: bool = False
@@ -111,7 +113,7 @@ def site(code: CodeType, offset: int) -> Site:
         number += 1
     at = instructions[number]
     around, around_called = _around(instructions, number)
-    if at.opname == "BINARY_OP":
+    if at.opname == "BINARY_OP" and at.argrepr != "+=":  # that may extend a list
         return Site(formats=at.argrepr in ("%", "%="))
     if at.opname == "COMPARE_OP":
         return Site(compares=True)
@@ -122,10 +124,15 @@ def site(code: CodeType, offset: int) -> Site:
         called=loaded[0] if is_call and loaded and loaded[0].is_called else None,
         arguments=None if at.opname == "CALL_FUNCTION_EX" or not is_call else at.arg,
         loaded=loaded,
-        iterates=is_call or at.opname in _ITERATES,
+        takes_items=any(map(_takes_item, span)),
+        iterates=is_call or at.opname in (*_ITERATES, "BINARY_OP"),
         around=around,
         around_called=around_called,
     )
+
+
+def _takes_item(i: dis.Instruction) -> bool:
+    return i.opname in ("BINARY_SUBSCR", "BINARY_SLICE") or i.argrepr == "[]"
 
 
 def _operand(instructions: list[dis.Instruction], number: int) -> int:
@@ -173,7 +180,7 @@ def _names(span: list[dis.Instruction]) -> Iterator[Name]:
         i, start = span[number], number
         number += 1
         if not i.opname.startswith("LOAD_") or i.opname in ("LOAD_ATTR", "LOAD_METHOD"):
-            if not i.opname.startswith(_QUIET):
+            if not i.opname.startswith(_QUIET) and not _takes_item(i):
                 yield Name(None, is_known=False)
             continue
         roots = i.argval if isinstance(i.argval, tuple) and "FAST" in i.opname else (i.argval,)

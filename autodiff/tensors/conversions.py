@@ -8,8 +8,10 @@ it. What is known to be a read is let through, and everything else refused.
 
 from __future__ import annotations
 
+import array
 import gc
 import math
+import operator
 import warnings
 from collections import deque
 from collections.abc import Iterator
@@ -62,11 +64,15 @@ _QUESTIONS: set[Any] = {math.isnan, math.isfinite, math.isinf, math.isclose}
 # they are given, which does: it is looked at by itself.
 _HANDS_OFF = {"builtins", "itertools", "functools", "_functools", "operator", "_operator"}
 _HANDS_OFF |= {"collections", "_collections", "_json", "typing"}
+# But these give functions that nothing is known of.
+_MAKERS = {type, getattr, eval, next, vars, globals, locals, operator.itemgetter}
+_MAKERS |= {operator.attrgetter, operator.methodcaller}
 _PLAIN = {"builtins", "collections", "numpy"}
 _CONTAINERS = list | tuple | dict | set | frozenset | str | deque
 _SILENT = {"autodiff", "nn", "json", "logging"}
 _LOOKS = {"COMPARE_OP", "FORMAT_VALUE", "FORMAT_SIMPLE", "FORMAT_WITH_SPEC", "BUILD_STRING"}
 _LOOKERS = (print, str, repr, format, *_QUESTIONS)
+_ASKERS = (math.fsum, np.fromiter, array.array)  # that ask each item of an iterable for a float
 _DATA = int | float | complex | bytes | None | _CONTAINERS
 
 
@@ -153,10 +159,34 @@ def _reads_lazily(at: Site, function: Any, frame: FrameType) -> bool:
     """Whether all that could ask at `at`, which calls functions that it is given, only reads."""
     # For each function that asks for a number: whether it is a read.
     found = [function is not complex] if _is_reader(function) else []
-    for name in at.loaded:
-        if not _known(name.value(frame), found, name.is_called):
+    values = [name.value(frame) for name in at.loaded]
+    if _sees_numbers(at, values):
+        del values[0]  # the items of its argument are plain numbers before it asks for them
+    for name, value in zip(at.loaded[-len(values) :], values, strict=True):
+        if not _known(value, found, name.is_called):
+            return False
+        if at.takes_items and isinstance(value, _CONTAINERS) and not _holds_data(value):
             return False
     return bool(found) and all(found)
+
+
+def _sees_numbers(at: Site, values: list[Any]) -> bool:
+    """Whether what `at` calls asks for numbers, and is given them by ``map(float, ...)``."""
+    if not values or not any(values[0] is asker for asker in _ASKERS):
+        return False
+    arguments = [n for n, name in enumerate(at.loaded) if n and not name.is_constant]
+    first, second, *_ = *arguments, 0, 0
+    return values[first] is map and at.loaded[first].is_called and _is_reader(values[second])
+
+
+def _holds_data(value: Any, depth: int = 4) -> bool:
+    """Whether there is nothing but data in a container: nothing that could ask when it is run."""
+    if not isinstance(value, list | tuple | dict | deque):
+        return isinstance(value, _DATA | np.ndarray | np.generic) or hasattr(type(value), "_node")
+    items = value.values() if isinstance(value, dict) else value
+    return (
+        depth > 0 and len(value) <= 10_000 and all(_holds_data(item, depth - 1) for item in items)
+    )
 
 
 def _known(value: Any, found: list[bool], is_called: bool = False, depth: int = 6) -> bool:
@@ -187,8 +217,17 @@ def _known(value: Any, found: list[bool], is_called: bool = False, depth: int = 
         return True
     owner = getattr(value, "__self__", None)
     if isinstance(owner, _CONTAINERS):
-        return type(owner).__module__ in _PLAIN
-    return callable(value) and module in _HANDS_OFF
+        gives_items = value.__name__ not in (
+            "append",
+            "extend",
+            "insert",
+            "update",
+            "join",
+            "format",
+        )
+        known = not gives_items or (len(owner) > 0 and _holds_data(owner))
+        return known and type(owner).__module__ in _PLAIN
+    return callable(value) and module in _HANDS_OFF and value not in _MAKERS
 
 
 def _is_generator(code: CodeType) -> bool:

@@ -65,6 +65,7 @@ def nothing_stays_open():
 
 def instructions(function):
     """How many instructions `function` and what it calls take."""
+    _interrupted(function, -1)  # Python 3.12.1 begins to count only after this
     return _interrupted(function, -1)
 
 

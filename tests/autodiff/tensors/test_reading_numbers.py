@@ -85,6 +85,19 @@ LOSES = {
     "fsum": lambda t: math.fsum(t),
     "dist": lambda t: math.dist(t, t),
     "prod": lambda t: math.exp(math.prod(t)),
+    "an item that is a map": lambda t: list(map(float, [map(math.exp, t)][0])),
+    "an item within a dict": lambda t: list(map(float, {"x": (map(math.exp, t),)}["x"][0])),
+    "a function in a list": lambda t: [len, float][1](t[0]) + [math.exp][0](t[0]),
+    "map of a function in a list": lambda t: list(map(float, map([math.exp][0], t))),
+    "map of a function of a dict": lambda t: list(map(float, map({1: math.exp}.get(1), t))),
+    "map of a function that is got": lambda t: list(map(float, map(getattr(math, "exp"), t))),  # noqa: B009
+    "map of an attribute": lambda t: list(map(float, map(operator.attrgetter("exp")(math), t))),
+    "a map of an item": lambda t: list(map(math.exp, {"losses": t}["losses"])),
+    "a map of a slice": lambda t: list(map(math.exp, t[1:])),
+    "fsum of a map": lambda t: math.fsum(map(math.exp, t)),
+    "fsum of floats and not": lambda t: math.fsum(itertools.chain(map(float, t), t)),
+    "fromiter": lambda t: np.fromiter(t, float),
+    "fromiter of a map": lambda t: np.fromiter(map(math.exp, t), float),
     "a library's function": lambda t: np.spacing(math.exp(t[0])),
     "an element": lambda t: np.zeros(2).__setitem__(0, t[0]),
     "json": lambda t: json.dumps(t, default=math.exp),
@@ -138,6 +151,22 @@ def with_a_name_of_pythons(t):
     return pow(t[0], 2)
 
 
+def of_functions(t):
+    functions = [math.exp]
+    return list(map(float, map(functions[0], t)))
+
+
+def popped(t):
+    functions = [math.exp]
+    return list(map(float, map(functions.pop(), t)))
+
+
+def extended(t):
+    values = []
+    values += map(math.exp, t)
+    return values
+
+
 def shadowed(t):
     float = math.exp
     return float(t[0])
@@ -154,6 +183,9 @@ LOSES |= {
         from_a_generator,
         after_a_read,
         with_a_name_of_pythons,
+        of_functions,
+        popped,
+        extended,
         shadowed,
     )
 }
@@ -184,6 +216,15 @@ READS = {
     "partial": lambda t: list(map(partial(float), t)),
     "a generator": lambda t: list(map(float, (v * 2 for v in t))),
     "enumerate": lambda t: list(enumerate(map(float, t))),
+    "of an item": lambda t: list(map(float, {"losses": t}["losses"])),
+    "of an item's item": lambda t: list(map(float, {"all": [t, t]}["all"][0])),
+    "of a slice": lambda t: list(map(float, t[1:])),
+    "of a slice of a slice": lambda t: sum(map(float, t[::-1][: len(t)])),
+    "of an element": lambda t: [t[0]].__len__() + max(map(float, t[0:2])),
+    "fsum": lambda t: math.fsum(map(float, t)),
+    "fsum of a slice": lambda t: math.fsum(map(float, t[1:])),
+    "fromiter": lambda t: np.fromiter(map(float, t), float, count=len(t)),
+    "array.array": lambda t: array("d", map(float, t)),
     "an f-string": lambda t: f"{t[0]:.3f} {t[0]!r} {t[0]}",
     "an f-string of a float": lambda t: f"{float(t[0]):.3f}",
     "percent": lambda t: "%.3f" % t[0],  # noqa: UP031
@@ -233,7 +274,14 @@ def of_an_attribute(t):
     return list(map(float, holder.values)), holder.cast(t[0])
 
 
-READS |= {f.__name__: f for f in (loop_of_a_map, unpacked_floats, list_of_a_kept_map)}
+def appended(t):
+    values, history = [], {"loss": t, "step": 3}
+    values.extend(map(float, history["loss"]))
+    values += map(float, history["loss"][:-1])
+    return values
+
+
+READS |= {f.__name__: f for f in (loop_of_a_map, unpacked_floats, list_of_a_kept_map, appended)}
 READS["of_an_attribute"] = of_an_attribute
 
 
