@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 import autodiff as ad
+from nn.arrays import numbers
 from nn.random import as_generator
 
 __all__ = [
@@ -105,6 +106,7 @@ def attention(
     array([[1. ],
            [1.5]])
     """
+    q, k, v = (numbers(x, name, "attention") for x, name in ((q, "q"), (k, "k"), (v, "v")))
     scores = (q * (1 / math.sqrt(np.shape(q)[-1]))) @ np.swapaxes(k, -1, -2)
     queries, keys = np.shape(scores)[-2:]
     seen = np.tri(queries, keys, keys - queries, dtype=bool) if causal else None
@@ -124,11 +126,13 @@ def attention(
 
 def silu(x: Any) -> Any:
     """``x * sigmoid(x)``, also called swish."""
+    x = numbers(x, "inputs", "silu")
     return x * sigmoid(x)
 
 
 def mish(x: Any) -> Any:
     """``x * tanh(softplus(x))``; D. Misra, "Mish", BMVC 2020."""
+    x = numbers(x, "inputs", "mish")
     return x * np.tanh(softplus(x))
 
 
@@ -153,17 +157,18 @@ def relu6(x: Any) -> Any:
 
 def hardsigmoid(x: Any) -> Any:
     """``x / 6 + 1 / 2``, cut off below 0 and above 1."""
-    return np.clip(x * (1 / 6) + 0.5, 0.0, 1.0)
+    return np.clip(numbers(x, "inputs", "hardsigmoid") * (1 / 6) + 0.5, 0.0, 1.0)
 
 
 def hardswish(x: Any) -> Any:
     """``x * hardsigmoid(x)``; A. Howard et al., "Searching for MobileNetV3", ICCV 2019."""
+    x = numbers(x, "inputs", "hardswish")
     return x * hardsigmoid(x)
 
 
 def log_sigmoid(x: Any) -> Any:
     """The logarithm of the sigmoid, without overflow."""
-    return -softplus(-x)
+    return -softplus(-numbers(x, "inputs", "log_sigmoid"))
 
 
 def glu(x: Any, axis: int = -1) -> Any:
@@ -174,6 +179,7 @@ def glu(x: Any, axis: int = -1) -> Any:
     >>> glu(np.array([1.0, 2.0, 0.0, 1000.0]))
     array([0.5, 2. ])
     """
+    x = numbers(x, "inputs", "glu")
     if np.shape(x)[axis] % 2:
         raise ValueError(
             f"glu: axis {axis} of an array of shape {np.shape(x)} has no two halves; give it an "
@@ -196,6 +202,7 @@ def dropout(x: Any, p: float = 0.5, *, rng: np.random.Generator | None = None) -
         raise ValueError(f"dropout: p is {p}; give the probability of a zero, from 0 to below 1")
     if p == 0:
         return x
+    x = numbers(x, "inputs", "dropout")
     draws = as_generator(rng, "dropout").random(np.shape(x), dtype=np.float32)
     kept = np.multiply(draws >= p, 1 / (1 - p), dtype=np.result_type(x.dtype, np.float16))
     return x * kept

@@ -33,6 +33,7 @@ AUTODIFF = (
 )
 NN = (
     "errors",
+    "arrays",
     "extras",
     "names",
     "random",

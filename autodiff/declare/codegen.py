@@ -276,8 +276,10 @@ class _Template:
             lines = [f"        {first} {argument}_class is ndarray:", "            _guarded = True"]
             first = "elif"
         unknown = f"{argument}_class is not ndarray and " if not exposed else ""
+        is_optional = self.primitive.signature.parameters[argument].default is None
+        known = "_KNOWN" if is_optional else "_NUMBERS"
         lines += [
-            f"        {first} {unknown}{argument}_class not in _KNOWN:",
+            f"        {first} {unknown}{argument}_class not in {known}:",
             *(["            _guarded = True"] if exposed else []),
             f"            {argument} = _operand({argument}, {self._asked(receiver, checked)})",
         ]
@@ -632,6 +634,7 @@ _HELPERS: dict[str, Any] = {
     "_as_value": as_value,
     "_FIXED": changes.FIXED,
     "_KNOWN": operands.KNOWN,
+    "_NUMBERS": operands.NUMBERS,
     "_check_dtype": codegen_support.check_dtype,
     "_checked_node": changes.checked_node,
     "_constant_argument": codegen_support.constant_argument,

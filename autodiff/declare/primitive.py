@@ -318,10 +318,10 @@ def composite(
     return declare
 
 
-def constant(*functions: Any) -> None:
+def constant(*functions: Any, kind: type[Constant] = Constant) -> None:
     """Say that functions have no derivative: tensors go in as arrays, arrays come out."""
     for function in functions:
-        made = Constant(describe(function).rpartition(".")[2], function)
+        made = kind(describe(function).rpartition(".")[2], function)
         entries.append(made)
         dispatch[function] = made
 

@@ -2,10 +2,25 @@
 
 from __future__ import annotations
 
+import sys
+from typing import Any
+
 import numpy as np
 
-from autodiff.declare.primitive import constant
+from autodiff.declare.primitive import Constant, constant
+from autodiff.tensors.conversions import check_solver
 
+
+class _AskedBySolvers(Constant):
+    """`np.isnan`, which SciPy's solvers ask about what the user's function returned."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        for value in args[:1]:
+            check_solver(value, sys._getframe(2))
+        return super().__call__(*args, **kwargs)
+
+
+constant(np.isnan, kind=_AskedBySolvers)
 constant(  # comparisons and tests of elements
     np.equal,
     np.not_equal,
@@ -19,7 +34,6 @@ constant(  # comparisons and tests of elements
     np.logical_not,
     np.isfinite,
     np.isinf,
-    np.isnan,
     np.isnat,
     np.signbit,
     np.spacing,

@@ -47,14 +47,17 @@ def _call(
     lines: Options = {} if axis is None else {"axis": axis}
     if keepdims:
         lines["keepdims"] = True
-    if axes is not None or (lines and function is not getattr(np, "vecdot", None)):
+    if lines and function is not getattr(np, "vecdot", None):
         raise UnsupportedError(
-            f"{function.__name__}: axes=, axis= and keepdims= do not work on tensors; use "
-            "np.moveaxis and np.expand_dims around it"
+            f"{function.__name__}: axis= and keepdims= do not work on tensors; use axes=, or "
+            "np.expand_dims around it"
         )
     if dtype is not None:
         inputs = tuple(as_tensor(value).astype(dtype) for value in inputs)
-    result = lookup(function)(*inputs, **lines)
+    if axes is None:
+        result = lookup(function)(*inputs, **lines)
+    else:
+        result = _along(function, inputs, axes, lines)
     targets = (None,) if out is None else out if isinstance(out, tuple) else (out,)
     results = result if isinstance(result, tuple) else (result,)
     stored = tuple(
@@ -62,6 +65,18 @@ def _call(
         for target, value in zip(targets, results, strict=False)
     )
     return stored if isinstance(result, tuple) else stored[0]
+
+
+def _along(function: np.ufunc, inputs: tuple[Any, ...], axes: Any, options: Options) -> Any:
+    """The call with ``axes=``: where each input, and the result, has the axes of the operation."""
+    places = [(place,) if isinstance(place, int) else tuple(place) for place in axes]
+    moved = (
+        np.moveaxis(value, place, range(-len(place), 0)) if place else value
+        for value, place in zip(inputs, places, strict=False)
+    )
+    result = lookup(function)(*moved, **options)
+    place = places[-1] if len(places) == function.nargs else ()
+    return np.moveaxis(result, range(-len(place), 0), place) if place else result
 
 
 def _put(function: np.ufunc, target: Any, value: Any, where: Any) -> Any:

@@ -33,10 +33,17 @@ import numpy as np
 from autodiff.engine.graph import Node
 from autodiff.engine.modes import grad_enabled, running
 from autodiff.engine.registry import is_constant
-from autodiff.errors import DetachedWarning
+from autodiff.errors import DetachedWarning, GradientError
 from autodiff.tensors.callsites import UNKNOWN, Name, Site, site
 
-__all__ = ["array_refused", "check_read", "number_refused", "only_asks", "warn_detached"]
+__all__ = [
+    "array_refused",
+    "check_read",
+    "check_solver",
+    "number_refused",
+    "only_asks",
+    "warn_detached",
+]
 
 # Packages whose code goes on computing with the number that it asks for.
 _LIBRARIES = {"numpy", "scipy"}
@@ -51,6 +58,12 @@ _APART = {
 
 # Functions of SciPy that ask an argument for an array only to learn what it is.
 _ASKING = {"array_namespace", "compliance_scipy", "_compliance_scipy"}
+
+# Functions of SciPy that look at what a user's function returned, before C code takes it that
+# loses the error which would be raised there.
+_BEFORE_C = {("scipy.optimize._zeros_py", "f_raise"), ("scipy.optimize._minpack_py", "_check_func")}
+
+_SOLVERS = ("scipy.optimize", "scipy.integrate")
 
 _SCALARS = (np.number, np.bool_)
 
@@ -247,12 +260,18 @@ def _package(frame: FrameType) -> str:
 def _asker(frame: FrameType | None) -> str:
     """If `frame` is in NumPy or SciPy, which of the two, and the function that the user called."""
     package = function = ""
-    while frame is not None and _package(frame) in _LIBRARIES:
-        package, name = _package(frame), frame.f_code.co_name
+    for f in _library_frames(frame):
+        package, name = _package(f), f.f_code.co_name
         if name.isidentifier() and name[0] != "_" and name != "wrapper":
             function = f"'s {name}"
-        frame = frame.f_back
     return package + function
+
+
+def _library_frames(frame: FrameType | None) -> Iterator[FrameType]:
+    """The frames of NumPy and SciPy, innermost first."""
+    while frame is not None and _package(frame) in _LIBRARIES:
+        yield frame
+        frame = frame.f_back
 
 
 def number_refused(frame: FrameType) -> str:
@@ -265,6 +284,18 @@ def number_refused(frame: FrameType) -> str:
         "or np.zeros_like(t), call np.sin instead of math.sin, and where no gradient shall flow "
         "write float(t) or t.detach()"
     )
+
+
+def check_solver(value: Any, frame: FrameType | None) -> None:
+    """Raise GradientError if a solver of SciPy is about to hand a tensor in the graph to C code."""
+    if getattr(value, "_node", None) is None or not grad_enabled():
+        return
+    for _ in range(4):
+        if frame is None:
+            return
+        if (frame.f_globals.get("__name__"), frame.f_code.co_name) in _BEFORE_C:
+            raise GradientError(array_refused(np.shape(value), frame))
+        frame = frame.f_back
 
 
 def _foreign_caller(frame: FrameType | None) -> str:
@@ -302,6 +333,8 @@ def array_refused(shape: tuple[int, ...], frame: FrameType) -> str:
     foreign = _foreign_caller(frame)
     if foreign:
         instead = f"{foreign} and tensors do not mix: {_APART[foreign]}"
+    elif any(f.f_globals["__name__"].startswith(_SOLVERS) for f in _library_frames(frame)):
+        instead = "no gradient flows through SciPy's solvers; give them functions of plain arrays"
     elif asker.startswith("scipy"):
         instead = (
             "autodiff.scipy.special and autodiff.scipy.linalg have the functions that work on "

@@ -78,6 +78,9 @@ class _Refused:
             return self
         raise AttributeError(f"a tensor has no attribute {self.name!r}; {self.instead}")
 
+    def __set__(self, instance: Any, value: Any) -> None:
+        self.__get__(instance, type(instance))
+
 
 _MEMORY = "it concerns memory, and t.numpy(), the value without gradients, has it"
 

@@ -21,17 +21,19 @@ import numpy as np
 from autodiff.errors import AutodiffError, DtypeError, UnsupportedError
 
 __all__ = [
-    "KNOWN", "check_meaning", "check_numbers", "check_target", "compared", "converted", "operand",
+    "KNOWN", "NUMBERS", "check_meaning", "check_numbers", "check_target", "compared", "converted",
+    "operand",
 ]  # fmt: skip
 
 # Classes that need no decision. None and NumPy's "no value" stand for arguments left out.
-KNOWN: frozenset[type] = frozenset(
+NUMBERS: frozenset[type] = frozenset(
     [
-        *(bool, int, float, complex, np.ndarray, type(None), type(np._NoValue)),  # type: ignore[attr-defined]
+        *(bool, int, float, complex, np.ndarray),
         *(np.dtype(code).type for code in np.typecodes["AllInteger"] + np.typecodes["AllFloat"]),
         np.bool_,
     ]
 )
+KNOWN: frozenset[type] = NUMBERS | {type(None), type(np._NoValue)}  # type: ignore[attr-defined]
 
 _OPERATORS = [
     f"__{prefix}{name}__"
@@ -55,8 +57,10 @@ def operand(value: Any, function: str, reflected: str | None = "") -> Any:
         UnsupportedError, DtypeError: it would lose its meaning, or is no number at all.
     """
     kind = value.__class__
-    if kind in KNOWN:
+    if kind in NUMBERS:
         return value
+    if value is None:
+        raise DtypeError(f"{function}: None was passed where numbers are wanted")
     if isinstance(value, np.ndarray):
         check_meaning(value, function)
         changed = _own_arithmetic(kind)

@@ -6,7 +6,7 @@ import copy
 import sys
 import weakref
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, Never, TypeVar
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -159,10 +159,18 @@ class Tensor(Writable, Protocols, ArrayMethods["Tensor"]):
         """The length of each dimension."""
         return self._value.shape
 
+    @shape.setter
+    def shape(self, shape: Never) -> None:
+        raise AttributeError("t.shape cannot be assigned; write t = t.reshape(shape)")
+
     @property
     def dtype(self) -> np.dtype:
         """The dtype of the value."""
         return self._value.dtype
+
+    @dtype.setter
+    def dtype(self, dtype: Never) -> None:
+        raise AttributeError("t.dtype cannot be assigned; write t = t.astype(dtype)")
 
     @property
     def ndim(self) -> int:
@@ -266,6 +274,12 @@ class Tensor(Writable, Protocols, ArrayMethods["Tensor"]):
                 raise ShapeError(
                     f"grad: shape {np.shape(grad)} does not fit the tensor's shape {self.shape}"
                 )
+            if grad.dtype != self.dtype:
+                if not np.can_cast(grad.dtype, self.dtype, "same_kind"):
+                    raise DtypeError(
+                        f"grad: dtype {grad.dtype} does not fit the tensor's dtype {self.dtype}"
+                    )
+                grad = grad.astype(self.dtype)
         if isinstance(node, Leaf):
             node.grad = grad
         elif node is not None and grad is not None:

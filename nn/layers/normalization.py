@@ -8,6 +8,7 @@ from numpy.typing import DTypeLike
 
 import autodiff as ad
 from nn import functional as F
+from nn.arrays import numbers
 from nn.module import Module, Parameter
 
 __all__ = ["BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "GroupNorm", "LayerNorm", "RMSNorm"]
@@ -102,6 +103,7 @@ class RMSNorm(_Affine):
         self._make(self.shape, eps, affine, False, dtype)
 
     def forward(self, x: Any) -> Any:
+        x = numbers(x, "inputs", self)
         _check_last(self, x, self.shape)
         wide = x.astype(np.float32) if x.dtype == np.float16 else x  # 256 squared is too large
         square = np.mean(np.square(wide), axis=_last_axes(self.shape), keepdims=True)
@@ -189,7 +191,8 @@ class _BatchNorm(_Affine):
         self.running_var = np.ones(channels, wide)
 
     def forward(self, x: Any) -> Any:
-        shape = np.shape(x)
+        x = numbers(x, "inputs", self)
+        shape = x.shape
         if len(shape) not in self.dims or shape[1] != self.channels:
             raise ad.errors.ShapeError(
                 f"{self!r}: the input has shape {shape}, but (n, {self.channels}"

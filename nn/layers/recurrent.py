@@ -9,6 +9,7 @@ from numpy.typing import DTypeLike
 import autodiff as ad
 from nn import functional as F
 from nn import init
+from nn.arrays import numbers
 from nn.module import Module, Parameter
 from nn.random import as_generator
 
@@ -82,7 +83,8 @@ class _Recurrent(Module):
         ]
 
     def forward(self, x: Any, state: Any = None) -> tuple[Any, Any]:
-        shape = np.shape(x)
+        x = numbers(x, "inputs", self)
+        shape = x.shape
         if len(shape) != 3 or shape[2] != self.input_size:
             raise ad.errors.ShapeError(
                 f"{type(self).__name__}({self.extra_repr()}): the input has shape {shape}, but "

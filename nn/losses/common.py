@@ -4,10 +4,19 @@ from typing import Any, Literal
 
 import numpy as np
 
+from nn.arrays import numbers
 from nn.errors import UserError
 from nn.module import Module
 
-__all__ = ["Loss", "Reduction", "TargetError", "check_reduction", "check_same_shape", "reduce"]
+__all__ = [
+    "Loss",
+    "Reduction",
+    "TargetError",
+    "check_reduction",
+    "check_same_shape",
+    "matched",
+    "reduce",
+]
 
 Reduction = Literal["mean", "sum", "none"]
 
@@ -55,3 +64,11 @@ def check_same_shape(predictions: Any, targets: Any, caller: str) -> None:
             f"{caller}: predictions have shape {np.shape(predictions)} but targets "
             f"{np.shape(targets)}; reshape one of them, for example targets[:, None]"
         )
+
+
+def matched(predictions: Any, targets: Any, caller: str) -> tuple[Any, Any]:
+    """Both as arrays or tensors of the same shape; raises TargetError if they are not."""
+    predictions = numbers(predictions, "predictions", caller)
+    targets = numbers(targets, "targets", caller)
+    check_same_shape(predictions, targets, caller)
+    return predictions, targets

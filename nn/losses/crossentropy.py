@@ -5,8 +5,9 @@ from typing import Any
 import numpy as np
 
 import autodiff as ad
+from nn.arrays import numbers
 from nn.data.dataset import check_labels
-from nn.losses.common import Loss, Reduction, TargetError, check_same_shape, reduce
+from nn.losses.common import Loss, Reduction, TargetError, matched, reduce
 
 __all__ = [
     "BCELoss",
@@ -50,9 +51,9 @@ def cross_entropy(
     >>> float(cross_entropy(np.zeros((2, 4)), np.full((2, 4), 0.25)))  # doctest: +ELLIPSIS
     1.3862943...
     """
-    if not isinstance(targets, ad.Tensor):
-        targets = np.asarray(targets)
-    shape = logits.shape if isinstance(logits, ad.Tensor) else np.shape(logits)
+    logits = numbers(logits, "logits", "cross_entropy")
+    targets = numbers(targets, "targets", "cross_entropy")
+    shape = logits.shape
     plain = weight is None and ignore_index is None and not label_smoothing
     if targets.shape == shape[:-1] and targets.dtype.kind in "iu" and shape:
         labels = targets.numpy() if isinstance(targets, ad.Tensor) else targets
@@ -98,8 +99,10 @@ def nll_loss(
     >>> float(nll_loss(np.log([[0.25, 0.75]]), np.array([1])))  # doctest: +ELLIPSIS
     0.2876820...
     """
-    labels = labels.numpy() if isinstance(labels, ad.Tensor) else np.asarray(labels)
-    shape = np.shape(log_probabilities)
+    log_probabilities = numbers(log_probabilities, "log_probabilities", "nll_loss")
+    labels = numbers(labels, "labels", "nll_loss")
+    labels = labels.numpy() if isinstance(labels, ad.Tensor) else labels
+    shape = log_probabilities.shape
     if not shape or labels.shape != shape[:-1] or labels.dtype.kind not in "iu":
         raise TargetError(_explain_targets(shape, labels).replace("cross_entropy", "nll_loss", 1))
     weights = _weights(weight, log_probabilities, "nll_loss")
@@ -128,8 +131,8 @@ def binary_cross_entropy_with_logits(
     array([1.00000000e+04, 6.93147181e-01])
     """
     caller = "binary_cross_entropy_with_logits"
+    logits, targets = matched(logits, targets, caller)
     targets = _numbers(targets, logits)
-    check_same_shape(logits, targets, caller)
     yes = targets if pos_weight is None else targets * _numbers(pos_weight, logits)
     losses = ad.functions.logistic_loss(logits, yes, 1 - targets)
     if weight is not None:
@@ -150,8 +153,8 @@ def binary_cross_entropy(
     >>> float(binary_cross_entropy(probabilities, targets))  # doctest: +ELLIPSIS
     0.3465735...
     """
+    probabilities, targets = matched(probabilities, targets, "binary_cross_entropy")
     targets = _numbers(targets, probabilities)
-    check_same_shape(probabilities, targets, "binary_cross_entropy")
     losses = ad.functions.binary_cross_entropy(probabilities, targets)
     if weight is not None:
         losses = losses * _numbers(weight, probabilities)
@@ -176,14 +179,15 @@ def kl_div(
     >>> float(kl_div(np.log([[0.5, 0.5]]), np.array([[1.0, 0.0]])))
     0.6931471805599453
     """
+    log_probabilities, targets = matched(log_probabilities, targets, "kl_div")
     targets = _numbers(targets, log_probabilities)
-    check_same_shape(log_probabilities, targets, "kl_div")
     logs = targets if log_targets else np.log(np.where(targets > 0, targets, 1))
     shares = np.exp(targets) if log_targets else targets
     # What has no share does not count, -inf neither.
     losses = shares * np.where(shares == 0, 0, logs - log_probabilities)
     if reduction == "mean":
-        return np.sum(losses) / max(1, np.shape(losses)[0])
+        rows = np.shape(losses)[0] if np.ndim(losses) else 1
+        return np.sum(losses) / max(1, rows)
     return reduce(losses, reduction, "kl_div")
 
 

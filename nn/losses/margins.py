@@ -5,8 +5,16 @@ from typing import Any
 import numpy as np
 
 import autodiff as ad
+from nn.arrays import numbers
 from nn.data.dataset import check_labels
-from nn.losses.common import Loss, Reduction, TargetError, check_same_shape, reduce
+from nn.losses.common import (
+    Loss,
+    Reduction,
+    TargetError,
+    check_same_shape,
+    matched,
+    reduce,
+)
 
 __all__ = [
     "CosineEmbeddingLoss",
@@ -31,7 +39,7 @@ def hinge_loss(
     >>> hinge_loss(np.array([2.0, 0.5]), np.array([1, -1]), reduction="none")
     array([0. , 1.5])
     """
-    check_same_shape(scores, targets, "hinge_loss")
+    scores, targets = matched(scores, targets, "hinge_loss")
     signs = _signs(targets, scores, "hinge_loss")
     return reduce(ad.functions.relu(margin - signs * scores), reduction, "hinge_loss")
 
@@ -50,8 +58,10 @@ def multi_hinge_loss(
     >>> float(multi_hinge_loss(np.array([[1.0, 0.5, 3.0]]), np.array([0])))
     1.1666666666666667
     """
-    labels = labels.numpy() if isinstance(labels, ad.Tensor) else np.asarray(labels)
-    shape = np.shape(scores)
+    scores = numbers(scores, "scores", "multi_hinge_loss")
+    labels = numbers(labels, "labels", "multi_hinge_loss")
+    labels = labels.numpy() if isinstance(labels, ad.Tensor) else labels
+    shape = scores.shape
     if len(shape) != 2 or labels.shape != shape[:1] or labels.dtype.kind not in "iu":
         raise TargetError(
             f"multi_hinge_loss: scores have shape {shape} and labels {labels.shape} {labels.dtype};"
@@ -78,7 +88,9 @@ def cosine_similarity(first: Any, second: Any, *, axis: int = -1, eps: float = 1
     >>> cosine_similarity(np.array([[3.0, 0.0], [0.0, 0.0]]), np.array([1.0, 1.0])).round(3)
     array([0.707, 0.   ])
     """
-    shape = np.broadcast_shapes(np.shape(first), np.shape(second))
+    first = numbers(first, "vectors", "cosine_similarity")
+    second = numbers(second, "vectors", "cosine_similarity")
+    shape = np.broadcast_shapes(first.shape, second.shape)
     first, second = (x if x.shape == shape else np.broadcast_to(x, shape) for x in (first, second))
     one, other = (_direction(x, axis, eps) for x in (first, second))
     return np.sum(one * other, axis=axis)
@@ -116,6 +128,7 @@ def cosine_embedding_loss(
     array([0., 1.])
     """
     cosine = cosine_similarity(first, second)
+    targets = numbers(targets, "targets", "cosine_embedding_loss")
     check_same_shape(cosine, targets, "cosine_embedding_loss")
     together = _signs(targets, cosine, "cosine_embedding_loss") > 0
     losses = np.where(together, 1 - cosine, ad.functions.relu(cosine - margin))
@@ -144,6 +157,8 @@ def triplet_margin_loss(
     >>> round(float(triplet_margin_loss(a, a + [3, 4], a + [0, 5.5])), 3)
     0.5
     """
+    anchor, positive = matched(anchor, positive, "triplet_margin_loss")
+    anchor, negative = matched(anchor, negative, "triplet_margin_loss")
     near = _distance(anchor, positive, p, eps)
     far = _distance(anchor, negative, p, eps)
     if swap:
@@ -152,7 +167,6 @@ def triplet_margin_loss(
 
 
 def _distance(a: Any, b: Any, p: float, eps: float) -> Any:
-    check_same_shape(a, b, "triplet_margin_loss")
     return _length(a - b + eps, -1, p)[..., 0]
 
 

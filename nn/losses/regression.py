@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from nn.losses.common import Loss, Reduction, check_same_shape, reduce
+from nn.losses.common import Loss, Reduction, matched, reduce
 
 __all__ = [
     "HuberLoss",
@@ -29,7 +29,7 @@ def mse_loss(predictions: Any, targets: Any, *, reduction: Reduction = "mean") -
     >>> float(mse_loss(np.array([1.0, 2.0]), np.array([1.0, 4.0])))
     2.0
     """
-    check_same_shape(predictions, targets, "mse_loss")
+    predictions, targets = matched(predictions, targets, "mse_loss")
     return reduce(np.square(predictions - targets), reduction, "mse_loss")
 
 
@@ -39,7 +39,7 @@ def l1_loss(predictions: Any, targets: Any, *, reduction: Reduction = "mean") ->
     >>> float(l1_loss(np.array([1.0, 2.0]), np.array([1.0, 4.0])))
     1.0
     """
-    check_same_shape(predictions, targets, "l1_loss")
+    predictions, targets = matched(predictions, targets, "l1_loss")
     return reduce(np.abs(predictions - targets), reduction, "l1_loss")
 
 
@@ -55,7 +55,7 @@ def huber_loss(
     """
     if not delta > 0:
         raise ValueError(f"huber_loss: delta is {delta}; give a positive number")
-    check_same_shape(predictions, targets, "huber_loss")
+    predictions, targets = matched(predictions, targets, "huber_loss")
     distance = np.abs(predictions - targets)
     near = np.minimum(distance, delta)
     return reduce(near * (distance - 0.5 * near), reduction, "huber_loss")
@@ -71,6 +71,7 @@ def smooth_l1_loss(
     """
     if not beta > 0:
         raise ValueError(f"smooth_l1_loss: beta is {beta}; give a positive number")
+    predictions, targets = matched(predictions, targets, "smooth_l1_loss")
     return huber_loss(predictions, targets, delta=beta, reduction=reduction) / beta
 
 

@@ -2,7 +2,7 @@
 
 from nn.training.callbacks import Callback, Checkpoint, EarlyStopping
 from nn.training.checkpoints import CheckpointError, load_checkpoint, save_checkpoint
-from nn.training.evaluation import TrainingError, predict
+from nn.training.evaluation import LossError, TrainingError, predict
 from nn.training.files import SaveError
 from nn.training.history import Epoch, History
 from nn.training.live import LivePlot
@@ -22,6 +22,7 @@ __all__ = [
     "Epoch",
     "History",
     "LivePlot",
+    "LossError",
     "Plateau",
     "ProgressBar",
     "ReduceOnPlateau",

@@ -52,7 +52,7 @@ def evaluate(
     with evaluating(model):
         for inputs, targets in loader:
             outputs = model(inputs)
-            value = mean_loss(loss, value_of(loss(outputs, targets)).item(), len(targets))
+            value = mean_loss(loss, number_of(loss(outputs, targets)), len(targets))
             means.add(value, value_of(outputs), targets)
     values = means.values()
     if not math.isfinite(values["loss"]):
@@ -73,6 +73,39 @@ def evaluating(model: Module) -> Iterator[None]:
             yield
     finally:
         model.train(training)
+
+
+class LossError(UserError, TypeError):
+    """What a loss function returned is no loss."""
+
+
+def number_of(loss: Any, *, trains: bool = False) -> float:
+    """The loss that a loss function returned, as a number.
+
+    trains: whether it is to be gone back from.
+
+    Raises LossError unless it is a single number, and if it `trains` a Tensor with a gradient.
+    """
+    if not isinstance(loss, ad.Tensor):
+        number = isinstance(loss, int | float | np.number | np.ndarray) and np.size(loss) == 1
+        if trains or not number:
+            hint = "; return the Tensor itself, not float(loss) or loss.item()" if number else ""
+            raise LossError(
+                f"the loss function returned a {type(loss).__name__}, but a Tensor with one number "
+                f"is needed{hint}"
+            )
+        return float(np.reshape(loss, ()))
+    if loss.size != 1:
+        raise LossError(
+            f"the loss function returned a Tensor of shape {loss.shape}, but one number is needed; "
+            "take its mean, or give the loss reduction='mean'"
+        )
+    if trains and not loss.requires_grad:
+        raise LossError(
+            "the loss function returned a Tensor that no gradient flows from; compute it from the "
+            "outputs without detach() and no_grad(), and see that a parameter is trained"
+        )
+    return loss.item()
 
 
 def mean_loss(loss: Loss, value: float, samples: int) -> float:

@@ -25,9 +25,11 @@ from nn.training.checkpoints import CheckpointError, load_checkpoint, restore
 from nn.training.evaluation import (
     EVALUATION_BATCH,
     Loss,
+    LossError,
     TrainingError,
     evaluate,
     mean_loss,
+    number_of,
     predict,
 )
 from nn.training.history import Epoch, History
@@ -83,6 +85,11 @@ class Trainer:
         accumulate: int = 1,
         rng: np.random.Generator | None = None,
     ) -> None:
+        if not callable(loss):
+            raise LossError(
+                f"Trainer: the loss is {loss!r}; give a function of outputs and targets, such as "
+                "nn.MSELoss()"
+            )
         self.model = model
         self.loss = loss
         self.optimizer = optimizer
@@ -238,7 +245,7 @@ class Trainer:
                 self.batch = batch + 1
                 outputs = model(inputs)
                 loss = loss_function(outputs, targets)
-                value = loss.item()
+                value = number_of(loss, trains=True)
                 if not math.isfinite(value):
                     raise TrainingError(self._explain(value, inputs))
                 take(optimizer, loss, len(targets), summed, self.batch == self.batches)

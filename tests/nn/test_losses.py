@@ -5,6 +5,7 @@ import pytest
 
 import autodiff as ad
 import nn
+from nn.arrays import NumbersError
 from nn.errors import DataError
 from nn.losses import TargetError
 
@@ -140,3 +141,45 @@ def test_cosines_of_vectors_that_are_spread_out_stay_below_one(first, second, ax
     np.testing.assert_allclose(found, expected)
     assert np.all(found <= 1 + 1e-15)
     ad.testing.check_grads(lambda a, b: nn.cosine_similarity(a, b, axis=axis), a, b, order=1)
+
+
+PAIRS = {  # of a loss: predictions and targets
+    nn.mse_loss: ([[0.2, 0.5], [0.1, 0.9]], [[0.0, 1.0], [1.0, 0.0]]),
+    nn.l1_loss: ([[0.2, 0.5], [0.1, 0.9]], [[0.0, 1.0], [1.0, 0.0]]),
+    nn.huber_loss: ([[0.2, 0.5], [0.1, 0.9]], [[0.0, 1.0], [1.0, 0.0]]),
+    nn.smooth_l1_loss: ([[0.2, 0.5], [0.1, 0.9]], [[0.0, 1.0], [1.0, 0.0]]),
+    nn.binary_cross_entropy: ([[0.2, 0.5], [0.1, 0.9]], [[0.0, 1.0], [1.0, 0.0]]),
+    nn.binary_cross_entropy_with_logits: ([[0.2, 0.5], [0.1, 0.9]], [[0, 1], [1, 0]]),
+    nn.cross_entropy: ([[0.2, 0.5], [0.1, 0.9]], [0, 1]),
+    nn.nll_loss: ([[-0.2, -0.5], [-0.1, -0.9]], [0, 1]),
+    nn.kl_div: ([[-0.2, -0.5], [-0.1, -0.9]], [[0.0, 1.0], [1.0, 0.0]]),
+    nn.hinge_loss: ([0.2, 0.5], [1, -1]),
+    nn.multi_hinge_loss: ([[0.2, 0.5], [0.1, 0.9]], [0, 1]),
+}
+each_loss = pytest.mark.parametrize(
+    ("loss", "predictions", "targets"),
+    [(loss, *pair) for loss, pair in PAIRS.items()],
+    ids=[loss.__name__ for loss in PAIRS],
+)
+
+
+@each_loss
+def test_a_loss_takes_lists_of_numbers_and_of_tensors(loss, predictions, targets):
+    expected = loss(np.array(predictions), np.array(targets))
+    assert loss(predictions, targets) == expected
+    x = ad.tensor(predictions, requires_grad=True)
+    loss(x, targets).backward()
+    y = ad.tensor(predictions, requires_grad=True)
+    rows = [row * 1 for row in y]
+    value = loss(rows, targets)
+    assert value.item() == expected
+    value.backward()
+    np.testing.assert_array_equal(y.grad, x.grad)
+
+
+@each_loss
+@pytest.mark.parametrize("wrong", [None, "abc", object(), [["a"]], [1, [2, 3]], {"a": 1}])
+def test_a_loss_says_what_is_no_number(loss, predictions, targets, wrong):
+    for given in ((wrong, targets), (predictions, wrong)):
+        with pytest.raises(NumbersError, match=f"{loss.__name__}: .* numbers"):
+            loss(*given)

@@ -258,6 +258,19 @@ def test_values_gradients_and_ten_steps_are_those_of_pytorch(kind, name):
     AGREEMENT.assert_ours_is_stored(kind, name)
 
 
+OWN_CODE = {"lstm, given state", "attention to other keys and values"}  # indexes the input itself
+
+
+@pytest.mark.parametrize("name", sorted(LAYERS.keys() - OWN_CODE))
+def test_a_layer_takes_nested_lists(name):
+    make, _, shape = LAYERS[name]
+    layer, x = make(), numbers(*shape)
+    found, expected = layer(x.tolist()), layer(x)
+    np.testing.assert_allclose(
+        *(np.asarray(getattr(y, "data", y)) for y in (found, expected)), rtol=1e-4, atol=1e-6
+    )
+
+
 def test_the_stored_numbers_are_those_that_pytorch_computes():
     AGREEMENT.assert_stored_is_pytorchs(pytest.importorskip("torch"))
 

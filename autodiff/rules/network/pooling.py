@@ -19,6 +19,8 @@ from autodiff.declare.domains import Call, Draw, cases
 from autodiff.declare.primitive import primitive
 from autodiff.errors import ShapeError
 from autodiff.rules.shared.windows import Axes, out_size, overlap, paddings, per_axis, window_text
+from autodiff.tensors.operands import operand
+from autodiff.tensors.tensor import Tensor
 
 __all__ = ["adaptive_avg_pool", "adaptive_max_pool", "avg_pool", "max_pool"]
 
@@ -316,6 +318,7 @@ def adaptive_max_pool(x: Any, size: int | Axes) -> Any:
 def _adaptive(
     name: str, x: Any, size: int | Axes, pool: Callable[..., Any], reduce: Callable[..., Any]
 ) -> Any:
+    x = x if isinstance(x, Tensor) else operand(x, name, None)
     sides = np.shape(x)[2:]
     wanted = per_axis(name, "size", size, _axes(name, np.shape(x)))
     if any(n > m for n, m in zip(wanted, sides, strict=True)):

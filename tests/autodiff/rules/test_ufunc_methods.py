@@ -177,9 +177,46 @@ def test_a_plain_target_takes_values_without_a_gradient():
     np.testing.assert_array_equal(out, np.exp(X))
 
 
-def test_axes_are_refused_with_advice():
-    with pytest.raises(UnsupportedError, match=r"axes.*np\.moveaxis"):
-        np.matmul(ad.tensor(X), X.T, axes=[(0, 1), (0, 1), (0, 1)])
+@pytest.mark.parametrize(
+    ("shapes", "axes"),
+    [
+        (((3, 4, 2), (4, 5, 2)), [(0, 1), (0, 1), (0, 1)]),
+        (((3, 4, 2), (5, 4, 2)), [(0, 1), (1, 0), (2, 0)]),
+        (((3, 4), (4, 5)), [(-2, -1), (-2, -1), (1, 0)]),
+        (((2, 3, 4), (4,)), [(1, 2), (0,), (0,)]),
+    ],
+)
+def test_matmul_along_other_axes(shapes, axes):
+    a, b = (RNG.normal(size=shape) for shape in shapes)
+    expected = np.matmul(a, b, axes=axes)
+    np.testing.assert_allclose(np.matmul(ad.tensor(a), b, axes=axes).data, expected)
+    check_grads(lambda a, b: np.matmul(a, b, axes=axes), a, b)
+
+
+@pytest.mark.skipif(not hasattr(np, "vecdot"), reason="NumPy 2.1 has it")
+@pytest.mark.parametrize("axes", [[0, 0], [(0,), (1,)], [0, 0, ()]])
+def test_vecdot_along_other_axes(axes):
+    a, b = RNG.normal(size=(3, 3)), RNG.normal(size=(3, 3))
+    np.testing.assert_allclose(
+        np.vecdot(ad.tensor(a), b, axes=axes).data, np.vecdot(a, b, axes=axes)
+    )
+    check_grads(lambda a, b: np.vecdot(a, b, axes=axes), a, b)
+
+
+def test_axis_is_refused_with_advice():
+    with pytest.raises(UnsupportedError, match=r"axis=.*use axes="):
+        np.matmul(ad.tensor(X), X.T, axis=0)
+
+
+@pytest.mark.parametrize("operator", [f"__i{n}__" for n in (
+    "add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul")])  # fmt: skip
+def test_a_plain_array_changed_by_a_tensor_takes_values_alone(operator):
+    a, b = np.full((3, 3), 2.0), RNG.uniform(0.5, 2.0, (3, 3))
+    expected = getattr(a.copy(), operator)(b)
+    np.testing.assert_array_equal(getattr(a.copy(), operator)(ad.tensor(b)), expected)
+    with pytest.raises(GradientError, match=r"which a plain array cannot hold.*np\.zeros_like"):
+        getattr(a, operator)(ad.tensor(b, requires_grad=True))
+    np.testing.assert_array_equal(a, 2.0)
 
 
 def test_a_generalized_ufunc_has_no_methods():

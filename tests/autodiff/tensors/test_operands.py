@@ -374,3 +374,21 @@ def test_quantities_and_labelled_arrays_hold_the_tensor(package):
         t = leaf()
         getattr(call(t), held).sum().backward()
         np.testing.assert_array_equal(t.grad, VALUES)
+
+
+@pytest.mark.parametrize("function", [
+    np.add, np.exp, np.matmul, ad.functions.relu, ad.functions.softmax, ad.functions.log_softmax,
+    ad.functions.logsumexp, ad.functions.gelu, ad.functions.normalize,
+])  # fmt: skip
+def test_none_is_no_number_of_a_function(function):
+    """NumPy would make it NaN where a float is asked for."""
+    t = ad.tensor(np.ones((2, 2)), requires_grad=True)
+    two = getattr(function, "nin", 1) == 2
+    with pytest.raises(TypeError):
+        function(t, None) if two else function(None)
+
+
+def test_none_stands_for_what_was_left_out():
+    t = ad.tensor([1.0, 2.0], requires_grad=True)
+    assert np.clip(t, None, 1.0).data.tolist() == [1.0, 1.0]
+    assert np.sum(t, axis=None).item() == 3.0

@@ -308,3 +308,42 @@ def test_infinity_in_the_branch_not_taken_does_no_harm():
     with np.errstate(all="ignore"):
         np.sum(np.where(x.data == 0, 1.0, np.log(x))).backward()
     np.testing.assert_array_equal(x.grad, [0, 0.5])
+
+
+@pytest.mark.parametrize("given", [[[1, 2], [3, 4]], ((1.0, 2.0), (3.0, 4.0)), np.ones((2, 2), int),
+                                   np.ones((2, 2), np.float32), np.ones((2, 2), bool)])  # fmt: skip
+def test_a_grad_that_is_assigned_has_the_dtype_of_the_tensor(given):
+    x = ad.tensor(np.zeros((2, 2)), requires_grad=True)
+    x.grad = given
+    assert x.grad.dtype == np.float64
+    np.testing.assert_array_equal(x.grad, given)
+
+
+@pytest.mark.parametrize("given", [np.ones((2, 2)) * 1j, [["a", "b"], ["c", "d"]], object(), "ab"])
+def test_a_grad_that_is_no_number_of_the_tensors_kind_is_refused(given):
+    x = ad.tensor(np.zeros((2, 2)), requires_grad=True)
+    with pytest.raises(DtypeError):
+        x.grad = given
+    assert x.grad is None
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "instead"),
+    [
+        ("shape", (3, 2), r"t\.reshape\(shape\)"),
+        ("dtype", np.float32, r"t\.astype\(dtype\)"),
+        ("strides", (8, 8), "memory"),
+        ("flat", 0.0, r"np\.put\(t, index, value\)"),
+        ("flags", None, "memory"),
+    ],
+)
+def test_what_ndarray_lets_assign_and_a_tensor_does_not_says_what_to_write(name, value, instead):
+    t = ad.tensor(np.zeros((2, 3)), requires_grad=True) * 1
+    with pytest.raises(AttributeError, match=instead):
+        setattr(t, name, value)
+
+
+@pytest.mark.parametrize("name", ["T", "mT", "ndim", "size", "nbytes", "itemsize", "base", "node"])
+def test_what_follows_from_the_value_cannot_be_assigned(name):
+    with pytest.raises(AttributeError, match=name):
+        setattr(ad.tensor(np.zeros((2, 3))), name, 1)

@@ -7,7 +7,7 @@ import autodiff as ad
 import nn
 from nn.data import DataLoader, Dataset
 from nn.errors import UserError
-from nn.training import Callback, History, Trainer, TrainingError
+from nn.training import Callback, History, LossError, Trainer, TrainingError
 from nn.training.schedules import SCHEDULES
 
 
@@ -235,3 +235,41 @@ def test_the_means_so_far_can_be_watched(points, make_trainer):
             assert 0 <= trainer.means.values()["accuracy"] <= 1
 
     make_trainer(callbacks=[Watch()]).fit(points, epochs=2, batch_size=20, progress=False)
+
+
+cross_entropy = nn.CrossEntropyLoss()
+NO_LOSSES = {
+    "a loss of each sample": (nn.CrossEntropyLoss("none"), "shape .* one number is needed"),
+    "two losses": (lambda y, t: (cross_entropy(y, t), 0.0), "returned a tuple"),
+    "a float": (lambda y, t: float(cross_entropy(y, t)), "a float.*return the Tensor itself"),
+    "nothing": (lambda y, t: None, "returned a NoneType"),
+    "a detached tensor": (lambda y, t: cross_entropy(y, t).detach(), "no gradient flows from"),
+    "an array": (lambda y, t: np.ones(3), "returned a ndarray"),
+}
+
+
+@pytest.mark.parametrize(("loss", "message"), NO_LOSSES.values(), ids=NO_LOSSES)
+def test_what_is_no_loss_is_refused_before_anything_changes(points, loss, message):
+    model = nn.MLP([2, 4, 2], rng=np.random.default_rng(0))
+    before = [p.data.copy() for p in model.parameters()]
+    trainer = Trainer(model, loss, nn.optim.SGD(model.parameters(), lr=0.1))
+    with pytest.raises(LossError, match=message):
+        trainer.fit(points, progress=False)
+    for parameter, value in zip(model.parameters(), before, strict=True):
+        np.testing.assert_array_equal(parameter.data, value)
+        assert parameter.grad is None
+    assert len(trainer.history) == 0
+
+
+def test_a_loss_that_is_no_function_is_refused():
+    model = nn.Linear(2, 2)
+    with pytest.raises(LossError, match=r"the loss is 'mse'; give a function.*nn\.MSELoss"):
+        Trainer(model, "mse", nn.optim.SGD(model.parameters(), lr=0.1))
+
+
+def test_a_loss_with_one_element_is_a_number(points):
+    model = nn.MLP([2, 4, 2], rng=np.random.default_rng(0))
+    trainer = Trainer(
+        model, lambda y, t: cross_entropy(y, t)[None], nn.optim.SGD(model.parameters(), lr=0.1)
+    )
+    assert np.isfinite(trainer.fit(points, points, progress=False).validation("loss")).all()
