@@ -9,7 +9,7 @@ import numpy as np
 
 from autodiff.declare.domains import Call, Draw, between, cases, nonzero
 from autodiff.declare.primitive import composite, plain, primitive
-from autodiff.rules.elementwise import zero
+from autodiff.rules.shared.cotangents import zero
 from autodiff.rules.shared.viewing import as_view
 
 

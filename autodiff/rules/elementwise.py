@@ -1,8 +1,7 @@
-"""Ufuncs: arithmetic, powers, exponentials, trigonometry, rounding.
+"""Ufuncs: arithmetic, powers, exponentials, trigonometry, complex numbers.
 
 Sources of the formulas: the differentiation tables of Abramowitz and Stegun, chapters 4 and 6,
-unless a line says otherwise. Conventions at ties and kinks: equal arguments of `maximum` share
-the cotangent equally, so that max(x, x) has slope 1; ``abs`` has slope 0 at 0, and so has `hypot`.
+unless a line says otherwise. At their kinks ``abs`` and `hypot` have slope 0.
 """
 
 from __future__ import annotations
@@ -13,29 +12,15 @@ from typing import Any
 import numpy as np
 
 from autodiff.declare.declaration import Bend
-from autodiff.declare.domains import Draw, above, between, cases, integers, nonzero, real
+from autodiff.declare.domains import Draw, above, between, cases, nonzero, real
 from autodiff.declare.domains import positive as positive_numbers
 from autodiff.declare.primitive import composite, plain, primitive
 from autodiff.rules.network.basic import sigmoid
+from autodiff.rules.shared.cotangents import conj, over, within, zero
 from autodiff.rules.shared.numbers import ONE
 
 LN2 = math.log(2)
 LN10 = math.log(10)
-
-
-def conj(x: Any) -> Any:
-    """The conjugate; a real array is not copied."""
-    return np.conjugate(x) if np.iscomplexobj(x) else x
-
-
-def zero(g: Any) -> Any:
-    """The cotangent of an argument on which the result depends in steps only."""
-    return np.zeros_like(g)
-
-
-def over(a: Any, b: Any) -> Any:
-    """``a / b``, and 0 where `b` is 0."""
-    return np.where(b == 0, 0, a) / np.where(b == 0, 1, b)
 
 
 def has_squares(x: Any) -> bool:
@@ -170,14 +155,26 @@ exp2 = primitive(np.exp2, x=lambda g, y: g * (y * LN2), singular=True, domain=re
 expm1 = primitive(
     np.expm1, x=lambda g, x: g * np.exp(x), singular=True, domain=real, points=[0.0, -40.0]
 )
-log = primitive(np.log, x="g / x", singular=True, domain=positive_numbers)
+log = primitive(np.log, x=lambda g, x: within(g / x, x, 0), singular=True, domain=positive_numbers)
 # x * LN10 would overflow, and lose digits of the smallest numbers.
-log2 = primitive(np.log2, x=lambda g, x: g * (1 / LN2) / x, singular=True, domain=positive_numbers)
+log2 = primitive(
+    np.log2,
+    x=lambda g, x: within(g * (1 / LN2) / x, x, 0),
+    singular=True,
+    domain=positive_numbers,
+)
 log10 = primitive(
-    np.log10, x=lambda g, x: g * (1 / LN10) / x, singular=True, domain=positive_numbers
+    np.log10,
+    x=lambda g, x: within(g * (1 / LN10) / x, x, 0),
+    singular=True,
+    domain=positive_numbers,
 )
 log1p = primitive(
-    np.log1p, x=lambda g, x: g / (1 + x), singular=True, domain=above(-1), points=[0.0]
+    np.log1p,
+    x=lambda g, x: within(g / (1 + x), x, -1),
+    singular=True,
+    domain=above(-1),
+    points=[0.0],
 )
 
 
@@ -286,7 +283,10 @@ arccosh = primitive(
     np.arccosh, x=lambda g, x: g / _sinh_of_arccosh(x), singular=True, domain=above(1)
 )
 arctanh = primitive(
-    np.arctanh, x=lambda g, x: g / ((1 - x) * (1 + x)), singular=True, domain=between(-0.9, 0.9)
+    np.arctanh,
+    x=lambda g, x: within(g / ((1 - x) * (1 + x)), x, -1, 1),
+    singular=True,
+    domain=between(-0.9, 0.9),
 )
 deg2rad = primitive(np.deg2rad, x=lambda g: g * (math.pi / 180), domain=real)
 radians = primitive(np.radians, x=lambda g: g * (math.pi / 180), domain=real)
@@ -324,150 +324,3 @@ fabs = primitive(
     domain=nonzero,
     kinks=[0.0],
 )
-
-# ---------------------------------------------------------------- choosing between two
-
-
-def _share(g: Any, wins: Any, ties: Any) -> Any:
-    """The cotangent of an argument that wins here and ties there."""
-    if np.any(ties):
-        return g * (wins + g.dtype.type(0.5) * ties)
-    return g * wins
-
-
-def _distinct_or_equal(d: Draw) -> Any:
-    first, second = d.broadcastable(2)
-    a = d.array(first, real)
-    b = d.array(second, real)
-    close = np.abs(a - b) < 0.1  # too near for numerical differences
-    return (a, b if not np.any(close) else b + 5), {}
-
-
-# Either may be the larger: half of their sum, and half of the absolute value of their difference.
-_tie = Bend(
-    at=lambda a, b: a == b,
-    a=lambda q, da, db: q * (da - db) / 4,
-    b=lambda q, da, db: q * (db - da) / 4,
-)
-maximum = primitive(
-    np.maximum,
-    a=lambda g, a, b: _share(g, a > b, a == b),
-    b=lambda g, a, b: _share(g, b > a, a == b),
-    selects=True,
-    bend=_tie,
-    domain=cases(_distinct_or_equal),
-    kinks=[1.0],
-)
-minimum = primitive(
-    np.minimum,
-    a=lambda g, a, b: _share(g, a < b, a == b),
-    b=lambda g, a, b: _share(g, b < a, a == b),
-    selects=True,
-    bend=_tie,
-    domain=cases(_distinct_or_equal),
-    kinks=[1.0],
-)
-fmax = primitive(
-    np.fmax,
-    a=lambda g, a, b: _share(g, (a > b) | np.isnan(b), a == b),
-    b=lambda g, a, b: _share(g, (b > a) | np.isnan(a), a == b),
-    selects=True,
-    bend=_tie,
-    domain=cases(_distinct_or_equal),
-    kinks=[1.0],
-)
-fmin = primitive(
-    np.fmin,
-    a=lambda g, a, b: _share(g, (a < b) | np.isnan(b), a == b),
-    b=lambda g, a, b: _share(g, (b < a) | np.isnan(a), a == b),
-    selects=True,
-    bend=_tie,
-    domain=cases(_distinct_or_equal),
-    kinks=[1.0],
-)
-heaviside = primitive(
-    np.heaviside,
-    a=lambda g: zero(g),
-    b=lambda g, a: g * (a == 0),
-    selects=True,
-    domain=(nonzero, real),
-)
-
-
-def _same_sign(a: Any, b: Any) -> Any:
-    return np.where(np.signbit(a) == np.signbit(b), 1.0, -1.0)
-
-
-copysign = primitive(
-    np.copysign,
-    a=lambda g, a, b: g * _same_sign(a, b),
-    b=lambda g: zero(g),
-    selects=True,
-    domain=(nonzero, nonzero),
-)
-
-# ---------------------------------------------------------------- rounding and remainders
-
-
-def _quotients(d: Draw) -> Any:
-    first, second = d.broadcastable(2)
-    b = d.array(second, nonzero)
-    whole = d.array(np.broadcast_shapes(first, second), integers(-2, 2))
-    part = d.array(np.broadcast_shapes(first, second), between(0.2, 0.8))
-    return (b * (whole + part), b), {}
-
-
-between_integers = cases(
-    lambda d: (
-        ((s := d.shape()), d.array(s, integers(-2, 2)) + d.array(s, between(0.2, 0.8)))[1:],
-        {},
-    )
-)
-floor = primitive(np.floor, x=lambda g: zero(g), selects=True, domain=between_integers)
-ceil = primitive(np.ceil, x=lambda g: zero(g), selects=True, domain=between_integers)
-trunc = primitive(np.trunc, x=lambda g: zero(g), selects=True, domain=between_integers)
-rint = primitive(np.rint, x=lambda g: zero(g), selects=True, domain=between(0.6, 1.4))
-floor_divide = primitive(
-    np.floor_divide,
-    forward="a // b",
-    a=lambda g: zero(g),
-    b=lambda g: zero(g),
-    selects=True,
-    domain=cases(_quotients),
-    operators=("__floordiv__", "__rfloordiv__"),
-)
-remainder = primitive(
-    np.remainder,
-    forward="a % b",
-    a=lambda g: g,
-    b=lambda g, a, b: -g * np.floor_divide(a, b),  # a / b may round up to the next number
-    singular=True,
-    domain=cases(_quotients),
-    operators=("__mod__", "__rmod__"),
-)
-fmod = primitive(
-    np.fmod,
-    a=lambda g: g,
-    b=lambda g, y, a, b: -g * np.rint((a - y) / b),
-    singular=True,
-    domain=cases(_quotients),
-)
-nextafter = primitive(
-    np.nextafter, a=lambda g: g, b=lambda g: zero(g), selects=True, domain=(real, real)
-)
-modf = primitive(
-    np.modf,
-    multiple=True,
-    x=lambda g: g[0] if g[0] is not None else zero(g[1]),
-    domain=between_integers,
-)
-frexp = primitive(
-    np.frexp, multiple=True, x=lambda g, y: np.ldexp(g[0], -y[1]), domain=between(0.55, 0.95)
-)
-ldexp = primitive(np.ldexp, a=lambda g, b: np.ldexp(g, b), b=None, domain=(real, integers(-3, 3)))
-
-
-@composite(np.divmod, domain=cases(_quotients))
-def divmod(a: Any, b: Any) -> Any:
-    """The whole quotient, which has slope zero, and the remainder."""
-    return np.floor_divide(a, b), np.remainder(a, b)

@@ -14,7 +14,7 @@ import numpy as np
 from autodiff.declare.domains import Call, Draw, cases
 from autodiff.declare.primitive import composite, primitive
 from autodiff.engine.shapes import normalize_axes
-from autodiff.rules.elementwise import conj
+from autodiff.rules.shared.cotangents import conj
 
 # The transpose of a transform is an inverse one, which is normalized at the other end.
 _OPPOSITE: dict[Any, Any] = {

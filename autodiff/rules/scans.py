@@ -13,34 +13,43 @@ import numpy as np
 from autodiff.declare.declaration import Bend
 from autodiff.declare.domains import Call, Draw, cases
 from autodiff.declare.primitive import plain, primitive
-from autodiff.rules import elementwise
+from autodiff.rules import choosing, elementwise
 from autodiff.rules.shared.recurrences import backwards
 
-# Slopes are between 0 and 1. A hypot has a smooth square at 0, which only the calls one after
-# the other know.
 SCANNED = {
     e.function: e
     for e in (
-        elementwise.maximum,
-        elementwise.minimum,
-        elementwise.fmax,
-        elementwise.fmin,
+        choosing.maximum,
+        choosing.minimum,
+        choosing.fmax,
+        choosing.fmin,
         elementwise.logaddexp,
         elementwise.logaddexp2,
+        elementwise.subtract,
+        elementwise.divide,
+        elementwise.hypot,
     )
 }
+_ANY = (np.maximum, np.minimum, np.fmax, np.fmin, np.subtract)  # whatever the numbers are
 
 
 def suits_scan(function: np.ufunc, x: Any) -> bool:
-    """Whether `accumulated` is right for it; near infinities and NaN, sums look at each step."""
+    """Whether `accumulated` is right for it.
+
+    Near infinities and NaN, sums look at each step. A hypot has a smooth square at 0, which only
+    the calls one after the other know; and quotients by 0 are poles.
+    """
     if function not in SCANNED or x.dtype.kind != "f":
         return False
-    return function not in (np.logaddexp, np.logaddexp2) or bool(np.all(np.isfinite(plain(x))))
+    x = plain(x)
+    if function in (np.divide, np.hypot) and not np.all(x):
+        return False
+    return function in _ANY or bool(np.all(np.isfinite(x)))
 
 
 def _slope(function: np.ufunc, argument: str, y: Any, a: Any, b: Any) -> Any:
     rule = SCANNED[function].rules[argument]
-    known = {"g": y.dtype.type(1), "y": y, "a": a, "b": b}
+    known = {"g": np.ones(b.shape, b.dtype), "y": y, "a": a, "b": b}
     return rule.function(*(known[name] for name in rule.names))
 
 
@@ -57,7 +66,7 @@ def _accumulated_rule(g: Any, y: Any, x: Any, function: np.ufunc, axis: int) -> 
 
 def _running_tie(y: Any, x: Any, function: np.ufunc, axis: int) -> Any:
     """Where several elements are the extremum so far."""
-    if function in (np.logaddexp, np.logaddexp2):
+    if function not in (np.maximum, np.minimum, np.fmax, np.fmin):
         return np.zeros(y.shape, bool)
     y, x = (np.moveaxis(plain(v), axis, 0) for v in (y, x))
     ties = np.zeros(y.shape, bool)
@@ -70,7 +79,10 @@ def _running_tie(y: Any, x: Any, function: np.ufunc, axis: int) -> Any:
 
 def _running(d: Draw) -> Call:
     x = d.distinct(d.shape(min_dims=1, min_side=1))
-    return (x, d.choice(tuple(SCANNED)), d.axis(x.ndim)), {}
+    function = d.choice(tuple(SCANNED))
+    if function in (np.divide, np.hypot):
+        x = 1 + np.abs(x) / 10
+    return (x, function, d.axis(x.ndim)), {}
 
 
 accumulated = primitive(

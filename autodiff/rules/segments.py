@@ -43,6 +43,12 @@ def _ties(y: Any, x: Any, starts: Any) -> tuple[Any, Any]:
 
 
 def _extremum_rule(g: Any, y: Any, x: Any, starts: Any) -> Any:
+    if g.__class__ is np.ndarray:
+        places = np.flatnonzero(x == _spread(y, x, starts)) if x.ndim == 1 else ()
+        if len(places) == len(y):  # nothing is tied
+            result = np.zeros(x.shape, g.dtype)
+            result[places] = g
+            return result
     ties, count = _ties(y, x, starts)
     return _spread(g if np.all(count == 1) else over_count(g, count), x, starts) * ties
 
@@ -73,12 +79,72 @@ segment_products = primitive(  # which are normal numbers; then no element is 0
     domain=cases(_segments),
 )
 
-_KNOWN = {
-    np.add: segment_sums,
-    np.multiply: segment_products,
-    np.maximum: _extremes(np.maximum),
-    np.minimum: _extremes(np.minimum),
+segment_norms = primitive(  # none of which is 0, where they have a kink
+    lambda x, starts: np.hypot.reduceat(x, starts, 0),
+    name="segment_norms",
+    x=lambda g, y, x, starts: _spread(g / y, x, starts) * x,
+    domain=cases(_segments),
+)
+
+
+def _signs(x: Any, starts: Any) -> Any:
+    """1 for the first element of each segment, -1 for the others."""
+    signs = np.full((np.shape(x)[0],) + (1,) * (np.ndim(x) - 1), -1, plain(x).dtype)
+    signs[starts] = 1
+    return signs
+
+
+segment_differences = primitive(
+    lambda x, starts: np.subtract.reduceat(x, starts, 0),
+    name="segment_differences",
+    x=lambda g, x, starts: _spread(g, x, starts) * _signs(x, starts),
+    domain=cases(_segments),
+)
+segment_quotients = primitive(  # of numbers that are not 0
+    lambda x, starts: np.divide.reduceat(x, starts, 0),
+    name="segment_quotients",
+    x=lambda g, y, x, starts: _spread(g * y, x, starts) * (_signs(x, starts) / x),
+    domain=cases(_segments),
+)
+
+
+def _logarithms(function: np.ufunc, power: np.ufunc) -> Any:
+    """Logarithms of sums of powers; the shares of the terms are their slopes."""
+    return primitive(
+        lambda x, starts: function.reduceat(x, starts, 0),
+        name=f"segment_{function.__name__}",
+        x=lambda g, y, x, starts: _spread(g, x, starts) * power(x - _spread(y, x, starts)),
+        domain=cases(_segments),
+    )
+
+
+_maxima, _minima = _extremes(np.maximum), _extremes(np.minimum)
+_FINITE: dict[np.ufunc, Any] = {  # what is known of finite numbers
+    np.fmax: _maxima,
+    np.fmin: _minima,
+    np.logaddexp: _logarithms(np.logaddexp, np.exp),
+    np.logaddexp2: _logarithms(np.logaddexp2, np.exp2),
+    np.subtract: segment_differences,
 }
+_NORMAL = {  # if the results are normal numbers: neither 0 nor infinite
+    np.multiply: segment_products,
+    np.divide: segment_quotients,
+    np.hypot: segment_norms,
+}
+
+
+def _known(function: np.ufunc, x: Any, starts: Any) -> Any:
+    """What computes ``function.reduceat`` of these numbers, if that is known."""
+    if function is np.add:
+        return segment_sums
+    if function is np.maximum or function is np.minimum:
+        return _maxima if function is np.maximum else _minima
+    x = plain(x)
+    if x.dtype.kind != "f" or not np.all(np.isfinite(x)):
+        return None
+    if function in _NORMAL:
+        return _NORMAL[function] if is_normal(function.reduceat(x, starts, 0)) else None
+    return _FINITE.get(function)
 
 
 def reduce_segments(function: np.ufunc, x: Any, indices: Any, reduce: Callable[..., Any]) -> Any:
@@ -95,9 +161,7 @@ def reduce_segments(function: np.ufunc, x: Any, indices: Any, reduce: Callable[.
     starts = np.cumsum(lengths) - lengths
     if np.any(indices != starts):
         x = x[np.arange(lengths.sum()) + np.repeat(indices - starts, lengths)]
-    known = _KNOWN.get(function)
-    if known is segment_products and not is_normal(np.multiply.reduceat(plain(x), starts, 0)):
-        known = None
+    known = _known(function, x, starts)
     if known is not None:
         return known(x, starts)
     order = np.argsort(lengths, kind="stable")

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from autodiff.declare.primitive import composite
+from autodiff.declare.primitive import composite, plain
 from autodiff.engine.registry import lookup
 from autodiff.engine.shapes import normalize_axes, restore_axes
 from autodiff.errors import UnsupportedError
@@ -105,6 +105,7 @@ _REDUCTIONS: dict[np.ufunc, Callable[..., Any]] = {
     np.logical_and: np.all,
     np.logical_or: np.any,
 }
+_IGNORE_NAN: dict[np.ufunc, Callable[..., Any]] = {np.fmax: np.max, np.fmin: np.min}
 _ACCUMULATIONS: dict[np.ufunc, Callable[..., Any]] = {np.add: np.cumsum, np.multiply: np.cumprod}
 
 
@@ -112,9 +113,11 @@ def _reduce(
     function: np.ufunc, array: Any, axis: Any = 0, dtype: Any = None, out: Any = None,
     keepdims: bool = False, **options: Any,
 ) -> Any:  # fmt: skip
-    known = _REDUCTIONS.get(function)
     if dtype is not None:
         array = as_tensor(array).astype(dtype)
+    known = _REDUCTIONS.get(function)
+    if function in _IGNORE_NAN and not options and array.size and not np.isnan(plain(array)).any():
+        known = _IGNORE_NAN[function]
     if known is not None:
         result = lookup(known)(array, axis=axis, keepdims=keepdims, **options)
         return _put(function, _single(out), result, True)
@@ -129,8 +132,7 @@ def _fold(function: np.ufunc, array: Any, axis: Any, initial: Any = None, where:
     """The function of the first two slices, then of that and the third, and so on."""
     where = truth(where)
     initial = None if initial is np._NoValue else initial
-    smooth = function is np.logaddexp or function is np.logaddexp2
-    if smooth and where is True and initial is None and array.size and suits_scan(function, array):
+    if where is True and initial is None and array.size and suits_scan(function, array):
         return accumulated(_in_front(array, axis), function, 0)[-1]
     slices = _slices(array, axis)
     if initial is None:

@@ -20,7 +20,6 @@ import numpy as np
 
 from autodiff.declare.domains import Call, Draw, cases
 from autodiff.declare.primitive import composite, plain, primitive
-from autodiff.rules.elementwise import conj
 from autodiff.rules.linalg.matrices import (
     adjoint,
     check_phases,
@@ -32,6 +31,7 @@ from autodiff.rules.linalg.matrices import (
     transpose,
     triangle,
 )
+from autodiff.rules.shared.cotangents import conj
 
 
 def _eigh_rule(g: tuple[Any, Any], y: tuple[Any, Any], UPLO: str) -> Any:

@@ -22,7 +22,6 @@ import numpy as np
 from autodiff.declare.domains import Call, Draw, cases
 from autodiff.declare.primitive import composite, constant, plain, primitive
 from autodiff.errors import GradientError, UnsupportedError
-from autodiff.rules.elementwise import conj
 from autodiff.rules.linalg.matrices import (
     absorb_complement,
     adjoint,
@@ -36,6 +35,7 @@ from autodiff.rules.linalg.matrices import (
     transpose,
     triangle,
 )
+from autodiff.rules.shared.cotangents import conj
 from autodiff.tensors.tensor import Tensor
 
 # ---------------------------------------------------------------- Cholesky

@@ -13,8 +13,8 @@ import numpy as np
 
 from autodiff.declare.domains import Call, Draw, cases
 from autodiff.declare.primitive import composite, constant, primitive
-from autodiff.rules.elementwise import conj
 from autodiff.rules.linalg.matrices import adjoint, fill_triangle, separated, transpose
+from autodiff.rules.shared.cotangents import conj
 
 constant(np.linalg.matrix_rank)
 

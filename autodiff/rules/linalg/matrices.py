@@ -16,7 +16,7 @@ from autodiff.declare.domains import Draw, Interval, real
 from autodiff.declare.kinks import refused
 from autodiff.declare.primitive import plain
 from autodiff.errors import GradientError
-from autodiff.rules.elementwise import conj
+from autodiff.rules.shared.cotangents import conj
 from autodiff.tensors.tensor import Tensor
 
 __all__ = [

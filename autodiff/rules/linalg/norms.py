@@ -15,8 +15,8 @@ from autodiff.declare.declaration import Bend
 from autodiff.declare.domains import Call, Draw, cases, nonzero
 from autodiff.declare.primitive import composite, plain, primitive
 from autodiff.engine.shapes import normalize_axes, restore_axes
-from autodiff.rules.elementwise import conj, over
 from autodiff.rules.linalg.matrices import separated
+from autodiff.rules.shared.cotangents import conj, over
 
 Axes = int | tuple[int, ...] | None
 

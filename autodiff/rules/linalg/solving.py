@@ -17,8 +17,8 @@ import numpy as np
 from autodiff.declare.domains import Call, Draw, cases
 from autodiff.declare.primitive import composite, plain, primitive
 from autodiff.engine.shapes import normalize_axes
-from autodiff.rules.elementwise import conj
 from autodiff.rules.linalg.matrices import batch, diagonal_matrix, separated, transpose
+from autodiff.rules.shared.cotangents import conj
 
 # ---------------------------------------------------------------- solving
 

@@ -12,7 +12,7 @@ from autodiff.engine.dtypes import FLOAT32, FLOAT64
 from autodiff.engine.shapes import restore_axes
 from autodiff.engine.sums import row_sums
 from autodiff.errors import ShapeError
-from autodiff.rules.elementwise import over
+from autodiff.rules.shared.cotangents import over
 from autodiff.rules.shared.numbers import ONE, ZERO
 
 __all__ = ["cross_entropy", "log_softmax", "logsumexp", "softmax"]

@@ -10,8 +10,8 @@ import numpy as np
 from autodiff.declare.domains import above, between, cases, nonzero, positive, real
 from autodiff.declare.primitive import primitive
 from autodiff.rules.bessel_and_sinc import gauss
-from autodiff.rules.elementwise import zero
 from autodiff.rules.scipy.tools import special
+from autodiff.rules.shared.cotangents import defined, within, zero
 
 # ---------------------------------------------------------------- logistic
 
@@ -22,7 +22,10 @@ log_expit = primitive(
     special.log_expit, x=lambda g, x: g * special.expit(-x), domain=real, points=[0.0]
 )
 logit = primitive(
-    special.logit, x=lambda g, x: g / (x * (1 - x)), singular=True, domain=between(0, 1)
+    special.logit,
+    x=lambda g, x: within(g / (x * (1 - x)), x, 0, 1),
+    singular=True,
+    domain=between(0, 1),
 )
 
 rounded = primitive(  # a step, as np.rint
@@ -47,14 +50,14 @@ def _quotient_where_used(a: Any, b: Any) -> Any:
 xlogy = primitive(
     special.xlogy,
     a=lambda g, a, b: g * _log_where_used(a, b, np.log, 0),
-    b=lambda g, a, b: g * _quotient_where_used(a, b),
+    b=lambda g, y, a, b: defined(g * _quotient_where_used(a, b), y),
     singular=True,
     domain=(real, positive),
 )
 xlog1py = primitive(
     special.xlog1py,
     a=lambda g, a, b: g * _log_where_used(a, b, np.log1p, -1),
-    b=lambda g, a, b: g * _quotient_where_used(a, 1 + b),
+    b=lambda g, y, a, b: defined(g * _quotient_where_used(a, 1 + b), y),
     singular=True,
     domain=(real, above(-1)),
 )
@@ -126,7 +129,7 @@ exprel = primitive(
 )
 boxcox = primitive(
     special.boxcox,
-    a=lambda g, a, b: g * a ** (b - 1),
+    a=lambda g, y, a, b: defined(g * a ** (b - 1), y),
     b=lambda g, a, b: g * _box_cox_slope(np.log(a), b),
     singular=True,
     domain=(positive, real),
@@ -169,7 +172,11 @@ expm1 = primitive(
     special.expm1, x=lambda g, x: g * np.exp(x), singular=True, domain=real, points=[0.0, -40.0]
 )
 log1p = primitive(
-    special.log1p, x=lambda g, x: g / (1 + x), singular=True, domain=above(-1), points=[0.0]
+    special.log1p,
+    x=lambda g, x: within(g / (1 + x), x, -1),
+    singular=True,
+    domain=above(-1),
+    points=[0.0],
 )
 exp2 = primitive(special.exp2, x=lambda g, y: g * (y * math.log(2)), singular=True, domain=real)
 exp10 = primitive(special.exp10, x=lambda g, y: g * (y * math.log(10)), singular=True, domain=real)

@@ -9,8 +9,8 @@ import numpy as np
 
 from autodiff.declare.domains import above, between, cases, positive
 from autodiff.declare.primitive import composite, primitive
-from autodiff.rules.elementwise import zero
 from autodiff.rules.scipy.tools import at_parameters, special, unknown
+from autodiff.rules.shared.cotangents import defined, zero
 
 away_from_zero = between(0.3, 4)
 
@@ -23,7 +23,10 @@ gammaln = primitive(
     special.gammaln, x=lambda g, x: g * special.psi(x), singular=True, domain=away_from_zero
 )
 loggamma = primitive(
-    special.loggamma, x=lambda g, x: g * special.psi(x), singular=True, domain=away_from_zero
+    special.loggamma,
+    x=lambda g, y, x: defined(g * special.psi(x), y),
+    singular=True,
+    domain=away_from_zero,
 )
 
 gammasgn = primitive(  # a step, as np.sign
@@ -87,11 +90,16 @@ zeta = primitive(
     name="zeta",
     forward=_zeta,
     a=unknown("zeta", "the exponent (the first argument)"),
-    b=lambda g, a, b: -g * (a * zeta(a + 1, b)),
+    b=lambda g, y, a, b: defined(-g * (a * zeta(a + 1, b)), y),
     singular=True,
     domain=at_parameters([(2,), (3,), (1.5,)], away_from_zero),
 )
-psi = primitive(special.psi, x=lambda g, x: g * zeta(2, x), singular=True, domain=away_from_zero)
+psi = primitive(
+    special.psi,
+    x=lambda g, y, x: defined(g * zeta(2, x), y),
+    singular=True,
+    domain=away_from_zero,
+)
 
 
 @composite(
@@ -176,14 +184,14 @@ _shapes = [(2,), (0.7,), (1,), (3.5,)]
 gammainc = primitive(
     special.gammainc,
     a=unknown("gammainc", "the shape (the first argument)"),
-    b=lambda g, a, b: g * _gamma_density(a, b),
+    b=lambda g, y, a, b: defined(g * _gamma_density(a, b), y),
     singular=True,
     domain=at_parameters(_shapes, positive),
 )
 gammaincc = primitive(
     special.gammaincc,
     a=unknown("gammaincc", "the shape (the first argument)"),
-    b=lambda g, a, b: -g * _gamma_density(a, b),
+    b=lambda g, y, a, b: defined(-g * _gamma_density(a, b), y),
     singular=True,
     domain=at_parameters(_shapes, positive),
 )
@@ -216,7 +224,7 @@ betainc = primitive(
     signature="a, b, x",
     a=unknown("betainc", "the first shape"),
     b=unknown("betainc", "the second shape"),
-    x=lambda g, a, b, x: g * _beta_density(a, b, x),
+    x=lambda g, y, a, b, x: defined(g * _beta_density(a, b, x), y),
     singular=True,
     domain=at_parameters(_two_shapes, between(0, 1)),
 )
@@ -225,7 +233,7 @@ betaincc = primitive(
     signature="a, b, x",
     a=unknown("betaincc", "the first shape"),
     b=unknown("betaincc", "the second shape"),
-    x=lambda g, a, b, x: -g * _beta_density(a, b, x),
+    x=lambda g, y, a, b, x: defined(-g * _beta_density(a, b, x), y),
     singular=True,
     domain=at_parameters(_two_shapes, between(0, 1)),
 )

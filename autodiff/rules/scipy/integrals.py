@@ -10,6 +10,7 @@ import numpy as np
 from autodiff.declare.domains import above, between, cases, nonzero, positive, real
 from autodiff.declare.primitive import primitive
 from autodiff.rules.scipy.tools import at_parameters, special, unknown
+from autodiff.rules.shared.cotangents import defined, within
 
 # ---------------------------------------------------------------- hypergeometric (DLMF 13.3, 15.5)
 
@@ -35,7 +36,7 @@ hyp2f1 = primitive(
 hyp0f1 = primitive(
     special.hyp0f1,
     a=unknown("hyp0f1", "the parameter"),
-    b=lambda g, a, b: g * (special.hyp0f1(a + 1, b) / a),
+    b=lambda g, y, a, b: defined(g * (special.hyp0f1(a + 1, b) / a), y),
     singular=True,
     domain=at_parameters([(1,), (1.5,)], real),
 )
@@ -51,7 +52,10 @@ def _exp_over(x: Any, divisor: Any) -> Any:
 
 expi = primitive(special.expi, x=lambda g, x: g * _exp_over(x, x), singular=True, domain=nonzero)
 exp1 = primitive(
-    special.exp1, x=lambda g, x: -g * _exp_over(-x, x), singular=True, domain=between(0.3, 3)
+    special.exp1,
+    x=lambda g, x: within(-g * _exp_over(-x, x), x, 0),
+    singular=True,
+    domain=between(0.3, 3),
 )
 
 

@@ -16,8 +16,8 @@ from scipy import linalg
 
 from autodiff.declare.domains import Call, Draw, cases
 from autodiff.declare.primitive import composite, plain, primitive
-from autodiff.rules.elementwise import conj
 from autodiff.rules.linalg.matrices import separated, transpose
+from autodiff.rules.shared.cotangents import conj
 
 
 def _one(d: Draw, rows: int) -> np.ndarray:
