@@ -36,12 +36,21 @@ _MAKERS = (
 )  # fmt: skip
 
 _SUBMODULES = ("fft", "linalg", "random")
+_OWN = {
+    "r_": "joiners",
+    "c_": "joiners",
+    "vectorize": "vectorizing",
+    "apply_along_axis": "vectorizing",
+}
 _numpy = names_of(numpy, globals())
 
 
 def __getattr__(name: str) -> Any:
     if name in _SUBMODULES:
         return import_module(f"autodiff.numpy.{name}")
+    if name in _OWN:
+        value = globals()[name] = getattr(import_module(f"autodiff.numpy.{_OWN[name]}"), name)
+        return value
     value = _numpy(name)
     if name in _MAKERS:
         value = globals()[name] = _making(value)
@@ -140,7 +149,7 @@ def full_like(
     shape: Any = None, **options: Any,
 ) -> Any:  # fmt: skip
     """As `numpy.full_like`; the value may be a tensor."""
-    dtype = numpy.result_type(plain(a)) if dtype is None else dtype
+    dtype = numpy.asarray(plain(a)).dtype if dtype is None else dtype
     return full(numpy.shape(a) if shape is None else shape, fill_value, dtype, **options)
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import operator
 import sys
 from collections.abc import Iterator
+from functools import cache
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -52,6 +54,8 @@ class Protocols:
     def __array_function__(
         self, function: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
+        if not args and (first := _first_parameter(function)) in kwargs:
+            args = (kwargs.pop(first),)  # np.sum(a=t): a rule need not call it as NumPy does
         if "out" in kwargs:
             return call(function, *args, **kwargs)
         return dispatch[function](*args, **kwargs)
@@ -119,3 +123,11 @@ class Protocols:
                 f"{self._value.dtype}; write int(t)"
             )
         return operator.index(self._value)
+
+
+@cache
+def _first_parameter(function: Any) -> str | None:
+    try:
+        return next(iter(inspect.signature(function).parameters))
+    except ValueError:  # a function in C without a signature
+        return None

@@ -1,5 +1,8 @@
 """Everything that is declared can be tested, and a declaration that cannot work is refused."""
 
+import gc
+import linecache
+import weakref
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
@@ -175,3 +178,25 @@ def test_an_unknown_function_is_named_with_the_way_out():
     clamped = np.frompyfunc(lambda x: max(x, 0.0), 1, 1)  # a ufunc of the user's own
     with pytest.raises(ad.errors.UnsupportedError, match=r"lambda.*ad\.primitive"):
         clamped(ad.tensor(1.0, requires_grad=True))
+
+
+def test_what_a_user_declares_is_forgotten_with_what_they_hold():
+    def declare():
+        @ad.primitive(x=lambda g, x: 2 * g * x, domain=ad.real)
+        def squared(x):
+            return x * x
+
+        x = ad.tensor(3.0, requires_grad=True)
+        squared(x).backward()
+        assert x.grad == 6
+        return weakref.ref(squared)
+
+    def sizes():
+        gc.collect()
+        return len(entries), len(dispatch), len(linecache.cache)
+
+    declare()
+    before = sizes()
+    declared = [declare() for _ in range(50)]
+    assert sizes() == before
+    assert not any(reference() for reference in declared)

@@ -250,3 +250,41 @@ def test_a_lost_gradient_is_noticed():
     entries.remove(entry)
     with pytest.raises(AssertionError):
         check_place(entry, Place("factor", np.array(2.0), lambda v: ((np.ones(2), v), {})), False)
+
+
+# ---------------------------------------------------------------- by keyword
+
+DISPATCHED = [e for e in DECLARED if isinstance(e.function, _DISPATCHERS)]
+
+
+def by_keyword(entry, *, recorded):
+    """A drawn call with every argument by the name that NumPy gives it, the first one a tensor.
+
+    None if NumPy takes it by position only, or if it is no array.
+    """
+    args, kwargs = draw_call(entry, NumpyDraw(np.random.default_rng(0)))
+    try:
+        parameters = inspect.signature(entry.function).parameters
+        bound = inspect.signature(entry.function).bind(*args, **kwargs).arguments
+    except (TypeError, ValueError):
+        return None
+    kinds = {parameters[name].kind for name in bound}
+    first, value = next(iter(bound.items()))
+    if kinds != {inspect.Parameter.POSITIONAL_OR_KEYWORD} or not isinstance(value, np.ndarray):
+        return None
+    try:
+        entry.function(**bound)
+    except TypeError:  # NumPy's signature does not say that it is by position only
+        return None
+    inexact = value.dtype.kind in "fc" and recorded
+    return bound | {first: ad.tensor(value, requires_grad=True) if inexact else value}
+
+
+@pytest.mark.parametrize("entry", DISPATCHED, ids=[describe(e.function) for e in DISPATCHED])
+def test_every_argument_may_be_passed_by_its_name_in_numpy(entry):
+    kwargs, plain = (by_keyword(entry, recorded=recorded) for recorded in (True, False))
+    if kwargs is None or not any(isinstance(v, ad.Tensor) for v in kwargs.values()):
+        pytest.skip("NumPy takes the arguments by position only, or a sequence of them")
+    found, expected = entry.function(**kwargs), entry.function(**plain)
+    for ours, theirs in zip(flatten(found).leaves, flatten(expected).leaves, strict=True):
+        np.testing.assert_allclose(getattr(ours, "data", ours), theirs, rtol=1e-12, atol=1e-12)
