@@ -44,6 +44,7 @@ LARGE = (1e-300, *MODERATE, 5e3, 1e6, 1e8, 1e10, 1e15, 1e25, 1e100, 1e300)
 SMALL = (1e-300, 1e-30, 1e-8, 1e-3, 0.1, 0.5, 0.9, 1.5, 3.7, 10.0, 20.0)
 FEW = (1e-3, 0.1, 1.5, 10.0)
 CHANCES = (1e-300, 1e-30, 1e-8, 1e-3, 0.1, 0.5, 0.9, 1 - 1e-3, 1 - 1e-6)
+SHARES = (1e-3, 0.1, 0.5, 0.9)
 WAVES = (1e-300, 1e-8, 0.1, 0.5, 1.0001, 3.7, 40.0, 100.3, 700.0)
 SHAPES = (0.3, 1.5, 20.0, 1e3, 1e6, 1e10, 1e-5)
 
@@ -249,6 +250,24 @@ def _first(function: Any, *parameters: float) -> Exact:
     return lambda x: function(*parameters, x)
 
 
+def _of_complex(function: Any, *parameters: float) -> Exact:
+    """The real part of a function of complex numbers, of real ones."""
+    return lambda x: function(*parameters, x + 0j).real
+
+
+def _inverse(approximate: Any, function: Exact, *parameters: float) -> Exact:
+    """The inverse of a function of positive numbers, found from where SciPy has it."""
+
+    def inverse(share: Any) -> Any:
+        if not 0 < share < 1:
+            return nan
+        start = mp.mpf(float(approximate(*parameters, float(share))))
+        near = (start, start * (1 + mp.mpf(2) ** -20))
+        return mp.findroot(lambda y: function(y) - share, near, tol=mp.eps**1.8, maxsteps=60)
+
+    return inverse
+
+
 def _bernoulli(target: float) -> Exact:
     return lambda x: nn.losses.binary_cross_entropy_with_logits(
         x, np.full(x.shape, target), reduction="none"
@@ -302,6 +321,21 @@ def _single() -> list[Subject]:
             within(-0.36, mpmath.inf, lambda x: mp.lambertw(x).real),
             magnitudes=LARGE,
         ),
+        Single(
+            "hankel1 real",
+            _of_complex(special.hankel1, 0.5),
+            right(partial(mp.besselj, 0.5)),
+            magnitudes=MODERATE,
+        ),
+        Single(
+            "hankel2 imaginary",
+            lambda x: -special.hankel2(0.5, x + 0j).imag,
+            right(partial(mp.bessely, 0.5)),
+            magnitudes=FEW,
+        ),
+        Single(
+            "wofz real", _of_complex(special.wofz), lambda x: mp.exp(-x * x), magnitudes=FEW[:3]
+        ),
         Single("owens_t", _first(special.owens_t, 0.7), _owens(0.7), magnitudes=(0.1, 1.5, 3.7)),
     ]
     parametrized = [
@@ -317,9 +351,19 @@ def _single() -> list[Subject]:
             (special.gammainc, (a,), lower, MODERATE),
             (special.gammaincc, (a,), upper, MODERATE),
         ]
+        if a == 2:
+            parametrized += [
+                (special.gammaincinv, (a,), _inverse(special.gammaincinv, lower, a), SHARES),
+                (special.gammainccinv, (a,), _inverse(special.gammainccinv, upper, a), SHARES),
+            ]
     for a, b in ((0.7, 1.5), (20.0, 3.0)):
         exact = within(0, 1, lambda x, a=a, b=b: mp.betainc(a, b, 0, x, regularized=True))
-        parametrized.append((special.betainc, (a, b), exact, SMALL))
+        upper = within(0, 1, lambda x, a=a, b=b: mp.betainc(a, b, x, 1, regularized=True))
+        parametrized += [
+            (special.betainc, (a, b), exact, SMALL),
+            (special.betaincc, (a, b), upper, SMALL),
+            (special.betaincinv, (a, b), _inverse(special.betaincinv, exact, a, b), SHARES),
+        ]
     for order in (0.5, 1.0, 2.0):
         scaled_i = right(lambda x, order=order: mp.exp(-x) * mp.besseli(order, x))
         scaled_k = right(lambda x, order=order: mp.exp(x) * mp.besselk(order, x))
@@ -331,6 +375,10 @@ def _single() -> list[Subject]:
             (special.ive, (order,), scaled_i, LARGE),
             (special.kve, (order,), scaled_k, (*FEW, 1e3, 1e6)),
         ]
+    parametrized += [
+        (special.yn, (2,), right(partial(mp.bessely, 2)), FEW),
+        (special.kn, (2,), right(partial(mp.besselk, 2)), FEW),
+    ]
     for function, parameters, exact, magnitudes in parametrized:
         name = " ".join(map(str, (f"special.{function.__name__}", *parameters)))
         found.append(Single(name, _first(function, *parameters), exact, magnitudes=magnitudes))
