@@ -9,8 +9,8 @@ but this slot, which is as empty as a dict's.
 
 Two errors of others cannot be mended here. ``array.flat[i] = t`` replaces every error by "Error
 setting single item of array" and keeps no cause. C code that goes on although an error is set, as
-``scipy.optimize.brentq`` does, ends in whatever the next call makes of it: mostly a SystemError
-that has ours as its cause.
+``scipy.integrate.ode`` does, ends in whatever the next call makes of it: mostly a SystemError that
+has ours as its cause. (Solvers of scipy.optimize are stopped before, see `conversions.py`.)
 """
 
 from __future__ import annotations

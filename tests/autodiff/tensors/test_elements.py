@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import sys
 import threading
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 
 import autodiff as ad
 from autodiff.errors import AutodiffError, DetachedWarning, GradientError
+from autodiff.tensors import elements
 
 DTYPES = ["f2", "f4", "f8", "g", "F", "D", "G"]
 ASSIGNMENTS = {
@@ -166,3 +168,16 @@ def test_a_function_of_numpy_does_not_just_read():
     for lose in (lambda: np.array([np.float64(t), t]), lambda: np.float64(np.asarray(t))):
         with pytest.raises(GradientError):
             lose()
+
+
+def test_without_ctypes_the_advice_is_the_cause_of_numpys_error(monkeypatch):
+    """Python may be built without it."""
+    monkeypatch.setitem(sys.modules, "ctypes", None)
+    elements._no_sequence.cache_clear()
+    try:
+        t = ad.tensor(2.0, requires_grad=True) * 1
+        with pytest.raises(ValueError, match="setting an array element") as caught:
+            np.zeros(2)[0] = t
+        assert "ad.numpy.zeros(n)" in str(caught.value.__cause__)
+    finally:
+        elements._no_sequence.cache_clear()
