@@ -51,7 +51,6 @@ __all__ = [
 
 relu = ad.functions.relu
 sigmoid = ad.functions.sigmoid
-tanh = np.tanh
 softplus = ad.functions.softplus
 leaky_relu = ad.functions.leaky_relu  # (x, slope=0.01)
 elu = ad.functions.elu  # (x, alpha=1.0)
@@ -124,6 +123,11 @@ def attention(
     return weights @ v
 
 
+def tanh(x: Any) -> Any:
+    """`numpy.tanh`, also of nested lists."""
+    return np.tanh(x if isinstance(x, ad.Tensor) else numbers(x, "inputs", "tanh"))
+
+
 def silu(x: Any) -> Any:
     """``x * sigmoid(x)``, also called swish."""
     x = numbers(x, "inputs", "silu")
@@ -142,17 +146,17 @@ def selu(x: Any) -> Any:
     G. Klambauer et al., "Self-normalizing neural networks", NeurIPS 2017, equation 2; the constants
     are those of its appendix.
     """
-    return 1.0507009873554804934 * elu(x, 1.6732632423543772848)
+    return 1.0507009873554804934 * elu(numbers(x, "inputs", "selu"), 1.6732632423543772848)
 
 
 def hardtanh(x: Any, low: float = -1.0, high: float = 1.0) -> Any:
     """`x` cut off below `low` and above `high`; the slope at these is one half."""
-    return np.clip(x, low, high)
+    return np.clip(numbers(x, "inputs", "hardtanh"), low, high)
 
 
 def relu6(x: Any) -> Any:
     """`x` cut off below 0 and above 6."""
-    return np.clip(x, 0.0, 6.0)
+    return np.clip(numbers(x, "inputs", "relu6"), 0.0, 6.0)
 
 
 def hardsigmoid(x: Any) -> Any:
@@ -168,7 +172,7 @@ def hardswish(x: Any) -> Any:
 
 def log_sigmoid(x: Any) -> Any:
     """The logarithm of the sigmoid, without overflow."""
-    return -softplus(-numbers(x, "inputs", "log_sigmoid"))
+    return -softplus(-1.0 * numbers(x, "inputs", "log_sigmoid"))  # truth values cannot be negated
 
 
 def glu(x: Any, axis: int = -1) -> Any:
@@ -180,7 +184,7 @@ def glu(x: Any, axis: int = -1) -> Any:
     array([0.5, 2. ])
     """
     x = numbers(x, "inputs", "glu")
-    if np.shape(x)[axis] % 2:
+    if not -x.ndim <= axis < x.ndim or x.shape[axis] % 2:
         raise ValueError(
             f"glu: axis {axis} of an array of shape {np.shape(x)} has no two halves; give it an "
             "even length"
@@ -200,9 +204,9 @@ def dropout(x: Any, p: float = 0.5, *, rng: np.random.Generator | None = None) -
     """
     if not 0 <= p < 1:
         raise ValueError(f"dropout: p is {p}; give the probability of a zero, from 0 to below 1")
+    x = numbers(x, "inputs", "dropout")
     if p == 0:
         return x
-    x = numbers(x, "inputs", "dropout")
     draws = as_generator(rng, "dropout").random(np.shape(x), dtype=np.float32)
     kept = np.multiply(draws >= p, 1 / (1 - p), dtype=np.result_type(x.dtype, np.float16))
     return x * kept
@@ -214,7 +218,8 @@ def flatten(x: Any, start_axis: int = 1) -> Any:
     >>> flatten(np.zeros((64, 28, 28))).shape
     (64, 784)
     """
-    shape = np.shape(x)
+    x = numbers(x, "inputs", "flatten")
+    shape = x.shape
     start = start_axis + len(shape) if start_axis < 0 else start_axis
     if not 0 <= start <= len(shape):
         raise ValueError(

@@ -185,6 +185,10 @@ class _Template:
             add(f"        {argument} = {argument}._value")
             add(f"    elif {argument}_class is not ndarray and {argument}_class not in _KNOWN:")
             add(f"        {argument} = _operand({argument}, {p.name!r}, None)")
+            add(f"        if {argument}.__class__ in TENSORS:")  # of a list with tensors in it
+            add(
+                f"            {argument} = _constant_argument({p.name!r}, {argument!r}, {argument})"
+            )
             if argument in self.exposed:
                 add(f"    if {argument}_class not in _FIXED and {argument}_class not in TENSORS:")
                 add("        _guarded = True")
@@ -289,7 +293,17 @@ class _Template:
                 f"            if {argument} is NotImplemented:",
                 "                return NotImplemented",
             ]
-        return lines
+        return [  # of a list with tensors in it there is a Tensor now
+            *lines,
+            f"            if {argument}.__class__ in TENSORS:",
+            *([f"                _base = {argument}"] if self._is_base(argument) else []),
+            *(["                _tensors = True"] if receiver is None else []),
+            f"                {argument}_node = {argument}._node",
+            f"                {argument} = {argument}._value",
+        ]
+
+    def _is_base(self, argument: str) -> bool:
+        return bool(self.primitive.view) and argument == self.arguments[0]
 
     def _asked(self, receiver: str | None, checked: bool) -> str:
         """The arguments of `operand` that say who asks, and whom Python or NumPy asks next."""

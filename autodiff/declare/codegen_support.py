@@ -78,6 +78,8 @@ def unwrap(sequence: Any, function: str) -> tuple[tuple[Node | None, ...] | None
     values = []
     found = False
     for item in sequence:
+        if item.__class__ is list or item.__class__ is tuple:
+            item = operand(item, function, None)
         if item.__class__ in TENSORS:
             found = True
             nodes.append(item._node)

@@ -38,6 +38,7 @@ from autodiff.engine.contexts import Context, opened
 from autodiff.engine.graph import Alias, Node, Output, Parts
 from autodiff.engine.locks import shared
 from autodiff.engine.modes import special, thread_state
+from autodiff.tensors.operands import holds_tensor
 from autodiff.tensors.tensor import Tensor, make
 
 __all__ = [
@@ -235,10 +236,8 @@ class Trace(Context):
             if name.partition("[")[0] not in primitive.rules and name not in primitive.detached:
                 if not (value is default or _same(value, default)):
                     options[name] = value
-            elif isinstance(value, list | tuple):
-                inputs += [self._operand(f"{name}[{i}]", item) for i, item in enumerate(value)]
             elif value is not None:
-                inputs.append(self._operand(name, value))
+                inputs += [self._operand(*item) for item in _items(name, value)]
         operation = Operation(primitive, tuple(inputs), options, (), path, source, seconds)
         operation.outputs = tuple(
             self._new(item, operation, index) for index, item in enumerate(results)
@@ -317,6 +316,18 @@ class Trace(Context):
             self._by_data[id(value.data)] = value
         self.values.append(value)
         return value
+
+
+def _items(name: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """What was passed for an argument; of a sequence, and of lists of tensors, the items."""
+    if not isinstance(value, list | tuple):
+        yield name, value
+        return
+    for i, item in enumerate(value):
+        if isinstance(item, list | tuple) and holds_tensor(item):
+            yield from _items(f"{name}[{i}]", item)
+        else:
+            yield f"{name}[{i}]", item
 
 
 def trace() -> Trace:

@@ -2,13 +2,36 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import numpy as np
 
 from autodiff.engine.registry import dispatch
 
-__all__ = ["BitOperators", "MemoryMembers"]
+__all__ = ["BitOperators", "MemoryMembers", "fixed"]
+
+P = TypeVar("P", bound=property)
+
+
+def fixed(instead: str) -> Callable[[P], P]:
+    """A decorator of a property: without a setter it cannot be assigned, and never be deleted.
+
+    The error says what to write instead.
+    """
+
+    def refusing(given: P) -> P:
+        name = getattr(given.fget, "__name__", "?")
+
+        def refuse(self: Any, *value: Any) -> None:
+            done = "assigned" if value else "deleted"
+            raise AttributeError(f"t.{name} cannot be {done}; {instead}")
+
+        complete: Any = property(given.fget, given.fset or refuse, given.fdel or refuse)
+        complete.__doc__ = given.__doc__
+        return complete
+
+    return refusing
 
 
 class BitOperators:
@@ -81,6 +104,9 @@ class _Refused:
     def __set__(self, instance: Any, value: Any) -> None:
         self.__get__(instance, type(instance))
 
+    def __delete__(self, instance: Any) -> None:
+        self.__get__(instance, type(instance))
+
 
 _MEMORY = "it concerns memory, and t.numpy(), the value without gradients, has it"
 
@@ -104,6 +130,7 @@ class MemoryMembers:
     tobytes = _Refused(_MEMORY)
     tofile = _Refused("write t.numpy().tofile(file)")
 
+    @fixed("there is only 'cpu'")
     @property
     def device(self) -> str:
         """Where the value is: always ``"cpu"``."""

@@ -16,7 +16,7 @@ from numpy.typing import DTypeLike
 
 from autodiff.engine.registry import dispatch
 from autodiff.errors import DtypeError
-from autodiff.tensors.members import BitOperators, MemoryMembers
+from autodiff.tensors.members import BitOperators, MemoryMembers, fixed
 from autodiff.tensors.writing import store
 
 if TYPE_CHECKING:
@@ -185,11 +185,13 @@ class ArrayMethods(BitOperators, MemoryMembers, Generic[R]):
 
     # -- shape
 
+    @fixed("write t.T[...] = values to change the elements, or t = t.T")
     @property
     def T(self) -> R:
         """The transpose."""
         return dispatch[np.transpose](self)
 
+    @fixed("write t.mT[...] = values to change the elements, or t = t.mT")
     @property
     def mT(self) -> R:
         """The last two axes exchanged."""
@@ -351,18 +353,33 @@ class ArrayMethods(BitOperators, MemoryMembers, Generic[R]):
         """The real part; assigning to it changes this tensor."""
         return call(np.real, self)
 
+    @fixed("t.real[...] = 0 sets it")
     @real.setter
     def real(self, value: Any) -> None:
-        call(np.real, self)[...] = value
+        self._set_part(np.real, value)
 
     @property
     def imag(self) -> R:
         """The imaginary part; assigning to it changes this tensor."""
         return call(np.imag, self)
 
+    @fixed("t.imag[...] = 0 sets it")
     @imag.setter
     def imag(self, value: Any) -> None:
-        call(np.imag, self)[...] = value
+        if not call(np.iscomplexobj, self):
+            raise DtypeError(
+                f"imag: a tensor of dtype {call(np.result_type, self)} has no imaginary part to "
+                "set; write t = t + 1j * v"
+            )
+        self._set_part(np.imag, value)
+
+    def _set_part(self, part: Any, value: Any) -> None:
+        if call(np.ndim, self):
+            call(part, self)[...] = value
+            return
+        row = call(np.copy, self[None])  # of a number there are no views
+        call(part, row)[...] = value
+        self[...] = row[0]
 
     def astype(self, dtype: DTypeLike, *args: Any, **options: Any) -> R:
         """The elements in another dtype; a gradient flows where both are inexact.

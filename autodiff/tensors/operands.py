@@ -18,11 +18,12 @@ from typing import Any
 
 import numpy as np
 
-from autodiff.errors import AutodiffError, DtypeError, UnsupportedError
+from autodiff.engine.registry import dispatch
+from autodiff.errors import AutodiffError, DtypeError, ShapeError, UnsupportedError
 
 __all__ = [
     "KNOWN", "NUMBERS", "check_meaning", "check_numbers", "check_target", "compared", "converted",
-    "operand",
+    "holds_tensor", "operand",
 ]  # fmt: skip
 
 # Classes that need no decision. None and NumPy's "no value" stand for arguments left out.
@@ -51,7 +52,8 @@ def operand(value: Any, function: str, reflected: str | None = "") -> Any:
             for `__array_ufunc__`, None if nobody would.
 
     Returns:
-        NotImplemented if the value's own class shall compute.
+        Of a list with tensors in it one Tensor; NotImplemented if the value's own class
+        shall compute.
 
     Raises:
         UnsupportedError, DtypeError: it would lose its meaning, or is no number at all.
@@ -69,6 +71,8 @@ def operand(value: Any, function: str, reflected: str | None = "") -> Any:
     elif _is_handed_over(kind, reflected):
         _check_mixing(value, function)
         return NotImplemented
+    elif holds_tensor(value):
+        return value if hasattr(kind, "_rebind") else dispatch[np.stack](value)
     return _taken(value, function)
 
 
@@ -125,6 +129,13 @@ def _taken(value: Any, function: str, dtype: Any = None) -> Any:
     return _array(value, function, dtype)
 
 
+def holds_tensor(value: Any) -> bool:
+    """Whether it is a Tensor, or one is in nested lists."""
+    if value.__class__ is list or value.__class__ is tuple:
+        return any(map(holds_tensor, value))
+    return hasattr(value.__class__, "_rebind")
+
+
 def _items(values: Any, function: str) -> Any:
     """Nested lists, with what is in them taken; Tensors are left to what makes an array of them."""
     if KNOWN.issuperset(map(type, values)):
@@ -146,7 +157,9 @@ def _array(value: Any, function: str, dtype: Any = None) -> Any:
         raise
     except Exception as error:
         if value.__class__ is list or value.__class__ is tuple:
-            raise
+            if "inhomogeneous" not in str(error):
+                raise
+            raise ShapeError(f"{function}: nested lists of unequal lengths: {error}") from error
         raise _refused(value, function, f"does not become an array ({error})") from error
     if array.dtype.kind not in "biufc":
         if value.__class__ in (list, tuple, np.ndarray):

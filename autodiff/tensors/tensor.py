@@ -6,7 +6,7 @@ import copy
 import sys
 import weakref
 from collections.abc import Callable
-from typing import Any, Never, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -20,6 +20,7 @@ from autodiff.engine.registry import dispatch
 from autodiff.engine.shapes import fit
 from autodiff.errors import DtypeError, GradientError, ShapeError
 from autodiff.tensors.conversions import warn_detached
+from autodiff.tensors.members import fixed
 from autodiff.tensors.methods import ArrayMethods
 from autodiff.tensors.operands import KNOWN, check_numbers, converted, operand
 from autodiff.tensors.protocols import Protocols
@@ -111,6 +112,7 @@ class Tensor(Writable, Protocols, ArrayMethods["Tensor"]):
         """
         return _handed_out(self._value)
 
+    @fixed("t.data[...] = 0 sets the elements")
     @data.setter
     def data(self, value: Any) -> None:
         if value is self._value:
@@ -154,39 +156,37 @@ class Tensor(Writable, Protocols, ArrayMethods["Tensor"]):
             warn_detached(self._node, sys._getframe(1), "tolist")
         return self._value.tolist()
 
+    @fixed("write t = t.reshape(shape)")
     @property
     def shape(self) -> tuple[int, ...]:
         """The length of each dimension."""
         return self._value.shape
 
-    @shape.setter
-    def shape(self, shape: Never) -> None:
-        raise AttributeError("t.shape cannot be assigned; write t = t.reshape(shape)")
-
+    @fixed("write t = t.astype(dtype)")
     @property
     def dtype(self) -> np.dtype:
         """The dtype of the value."""
         return self._value.dtype
 
-    @dtype.setter
-    def dtype(self, dtype: Never) -> None:
-        raise AttributeError("t.dtype cannot be assigned; write t = t.astype(dtype)")
-
+    @fixed("write t = t.reshape(shape)")
     @property
     def ndim(self) -> int:
         """The number of dimensions."""
         return self._value.ndim
 
+    @fixed("write t = t.reshape(shape), or np.resize(t, shape) for another size")
     @property
     def size(self) -> int:
         """The number of elements."""
         return self._value.size
 
+    @fixed("it follows from the shape and the dtype")
     @property
     def nbytes(self) -> int:
         """The size of the value in bytes."""
         return self._value.nbytes
 
+    @fixed("it follows from the dtype; write t = t.astype(dtype)")
     @property
     def itemsize(self) -> int:
         """The size of one element in bytes."""
@@ -199,6 +199,7 @@ class Tensor(Writable, Protocols, ArrayMethods["Tensor"]):
         """Whether a gradient flows to this tensor; settable on leaves."""
         return self._node is not None
 
+    @fixed("write t.requires_grad = False")
     @requires_grad.setter
     def requires_grad(self, wanted: bool) -> None:
         node = self._node
@@ -220,11 +221,13 @@ class Tensor(Writable, Protocols, ArrayMethods["Tensor"]):
         self.requires_grad = wanted
         return self
 
+    @fixed("t.detach().requires_grad_() is a leaf")
     @property
     def is_leaf(self) -> bool:
         """Whether the user made this tensor, rather than a recorded operation."""
         return self._node is None or isinstance(self._node, Leaf)
 
+    @fixed("it is set by the operation that makes a tensor; t.detach() has none")
     @property
     def node(self) -> Node | None:
         """The node in the graph, or None if no gradient flows to this tensor."""
@@ -238,6 +241,7 @@ class Tensor(Writable, Protocols, ArrayMethods["Tensor"]):
             return getattr(self, "_name", None)
         return node.name if isinstance(node, Leaf) else _names.get(node)
 
+    @fixed("write t.name = None")
     @name.setter
     def name(self, name: str | None) -> None:
         node = self._node
@@ -269,7 +273,7 @@ class Tensor(Writable, Protocols, ArrayMethods["Tensor"]):
         if grad is not None:
             if node is None:
                 raise GradientError("grad: this tensor does not require a gradient")
-            grad = together(grad)
+            grad = together(grad, "grad")
             if np.shape(grad) != self.shape:
                 raise ShapeError(
                     f"grad: shape {np.shape(grad)} does not fit the tensor's shape {self.shape}"
@@ -287,10 +291,15 @@ class Tensor(Writable, Protocols, ArrayMethods["Tensor"]):
         elif node is not None:
             hooks.kept.pop(node, None)
 
+    @grad.deleter
+    def grad(self) -> None:
+        self.grad = None
+
     def zero_grad(self) -> None:
         """Forget the gradient."""
         self.grad = None
 
+    @fixed("it follows from how the tensor was taken; t.copy() is no view")
     @property
     def base(self) -> Tensor | None:
         """The tensor that this one is a view of, at the end of all views between; or None."""
@@ -328,6 +337,7 @@ class Tensor(Writable, Protocols, ArrayMethods["Tensor"]):
         if not isinstance(node, Leaf):
             hooks.retain(node)
 
+    @fixed("write t.retain_grad()")
     @property
     def retains_grad(self) -> bool:
         """Whether `retain_grad` was called on this intermediate result."""
@@ -564,13 +574,13 @@ def in_graph(value: Any) -> bool:
     return isinstance(value, Tensor) and value._node is not None and grad_enabled()
 
 
-def together(value: Any) -> Any:
+def together(value: Any, function: str = "tensor") -> Any:
     """A value, or a Tensor of what is in the graph; of nested lists with tensors, in one."""
     if isinstance(value, Tensor):
         return value
     if in_graph(value):
         return dispatch[np.stack]([together(item) for item in value])
-    return as_value(bare(value))
+    return as_value(bare(value), None, function)
 
 
 def _copied(data: Any, dtype: DTypeLike | None) -> tuple[Any, Node | None]:
@@ -631,7 +641,7 @@ def _seed(output: Tensor, gradient: Any) -> Any:
             )
         return np.ones(shape, dtype) if shape else dtype.type(1)
     if not isinstance(gradient, Tensor):
-        gradient = as_value(gradient)
+        gradient = as_value(gradient, None, "backward")
     if gradient.shape != shape:
         raise ShapeError(
             f"backward: gradient has shape {gradient.shape} but the tensor has shape {shape}"

@@ -149,7 +149,8 @@ def store(target: Any, value: Any, function: str) -> Any:
     if isinstance(value, Writable) and value._node is not None:
         raise GradientError(
             f"{function}: the result carries a gradient, which a plain array cannot hold; leave "
-            "out= away, or make the target with np.zeros_like(t) or ad.numpy.zeros(n)"
+            "out= away, write a = a + t for a += t, or make the array with np.zeros_like(t) or "
+            "ad.numpy.zeros(n)"
         )
     if target.__class__ is not np.ndarray:
         check_target(target, function)

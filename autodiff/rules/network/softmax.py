@@ -14,6 +14,7 @@ from autodiff.engine.sums import row_sums
 from autodiff.errors import ShapeError
 from autodiff.rules.shared.cotangents import over
 from autodiff.rules.shared.numbers import ONE, ZERO
+from autodiff.tensors.operands import check_numbers
 
 __all__ = ["cross_entropy", "log_softmax", "logsumexp", "softmax"]
 
@@ -28,7 +29,10 @@ _FEW_COLUMNS = 32  # up to here, the largest of each row is found faster column 
 
 def _floats(x: Any) -> Any:
     x = np.asarray(x)
-    return x if x.dtype.kind in "fc" else x.astype(np.float64)
+    if x.dtype.kind in "fc":
+        return x
+    check_numbers(x.dtype, "softmax")
+    return x.astype(np.float64)
 
 
 def _exponentials(x: Any, axis: int) -> Any:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import autodiff as ad
-from autodiff.errors import DtypeError, GradientError, UnsupportedError
+from autodiff.errors import DtypeError, GradientError, ShapeError, UnsupportedError
 
 pytestmark = pytest.mark.filterwarnings("ignore:the matrix subclass:PendingDeprecationWarning")
 VALUES = np.array([2.0, 3.0, 4.0])
@@ -392,3 +392,44 @@ def test_none_stands_for_what_was_left_out():
     t = ad.tensor([1.0, 2.0], requires_grad=True)
     assert np.clip(t, None, 1.0).data.tolist() == [1.0, 1.0]
     assert np.sum(t, axis=None).item() == 3.0
+
+
+OF_LISTS = {
+    "divide": lambda t, u: t / [u, t],
+    "reflected": lambda t, u: [[u, t], [t, [1.0, 2.0]]] * t,
+    "matmul": lambda t, u: [t, u] @ t,
+    "ufunc": lambda t, u: np.maximum(t, (u, [t[0] + 1, 2.0])),
+    "in place": lambda t, u: (t * 1).__iadd__([u[0], 2.0]),
+    "relu": lambda t, u: ad.functions.relu([t - 1.5, u]),
+    "softmax": lambda t, u: ad.functions.softmax([t, [u[0], 1.0]]),
+    "affine": lambda t, u: ad.functions.affine([t, u], [t, u], [u[0], 1.0]),
+    "convolve": lambda t, u: ad.functions.convolve([[t, u]], [[[t[0], 1.0], u]]),
+    "solve": lambda t, u: np.linalg.solve([t, [u[0], 5.0]], t),
+    "items": lambda t, u: np.concatenate([t, [u[0], 1.0]]),
+    "einsum": lambda t, u: np.einsum("i,i", t, [u[0], 2.0]),
+}
+
+
+@pytest.mark.parametrize("f", OF_LISTS.values(), ids=OF_LISTS)
+def test_a_list_with_tensors_in_the_graph_is_one_of_them(f):
+    ad.testing.check_grads(f, np.array([1.0, 2.5]), np.array([3.0, 4.0]))
+    t, u = ad.tensor([1.0, 2.5], requires_grad=True), ad.tensor([3.0, 4.0], requires_grad=True)
+    with ad.trace():
+        traced = f(t, u)
+    with ad.no_grad():
+        plain = f(t, u)
+    assert traced.requires_grad
+    assert not plain.requires_grad
+    np.testing.assert_array_equal(plain.data, traced.data)
+
+
+def test_lists_of_unequal_lengths_name_the_function():
+    t = ad.tensor(np.ones((2, 2)), requires_grad=True)
+    with pytest.raises(ShapeError, match=r"^add: nested lists of unequal lengths"):
+        np.add(t, [1.0, [2.0, 3.0]])
+
+
+@pytest.mark.parametrize("function", [ad.functions.softmax, ad.functions.log_softmax])
+def test_softmax_takes_numbers_alone(function):
+    with pytest.raises(DtypeError, match="holds numbers, not object"):
+        function(np.array([1.0, None], object))

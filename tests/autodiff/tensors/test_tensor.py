@@ -9,6 +9,7 @@ import pytest
 
 import autodiff as ad
 from autodiff.errors import DtypeError, GradientError, ShapeError, UnsupportedError
+from autodiff.testing import check_grads
 
 
 def leaf(value, **options):
@@ -343,7 +344,58 @@ def test_what_ndarray_lets_assign_and_a_tensor_does_not_says_what_to_write(name,
         setattr(t, name, value)
 
 
-@pytest.mark.parametrize("name", ["T", "mT", "ndim", "size", "nbytes", "itemsize", "base", "node"])
-def test_what_follows_from_the_value_cannot_be_assigned(name):
-    with pytest.raises(AttributeError, match=name):
-        setattr(ad.tensor(np.zeros((2, 3))), name, 1)
+ATTRIBUTES = sorted(
+    name
+    for kind in (np.ndarray, ad.Tensor)
+    for name, value in vars(kind).items()
+    if name[0] != "_" and not callable(value)
+)
+
+
+ASSIGNED, DELETED = {"name", "grad", "requires_grad", "real", "imag"}, {"grad"}
+
+
+@pytest.mark.parametrize("name", ATTRIBUTES)
+def test_an_attribute_is_assigned_and_deleted_or_the_error_says_what_to_write(name):
+    for act, done in (
+        (lambda t: setattr(t, name, 1), ASSIGNED),
+        (lambda t: delattr(t, name), DELETED),
+    ):
+        t = ad.tensor(1 + 2j, requires_grad=True) * 1
+        t.retain_grad()
+        if name in done:
+            act(t)
+        elif name != "data" or done is DELETED:
+            with pytest.raises(AttributeError, match=f"{name}.*; "):
+                act(t)
+
+
+@pytest.mark.parametrize("part", ["real", "imag"])
+@pytest.mark.parametrize("shape", [(), (3,), (2, 3)])
+def test_a_part_of_complex_numbers_is_assigned_with_its_gradient(part, shape):
+    z, v = np.full(shape, complex(np.inf, -np.inf)), np.full(shape, 2.5)[()]
+    array, t = z.copy(), ad.tensor(z)
+    setattr(array, part, v)
+    setattr(t, part, v)
+    np.testing.assert_array_equal(t.data, array)
+
+    def assigned(x, v):
+        z = x * (1 + 2j)
+        setattr(z, part, v)
+        z.real *= 3
+        return z
+
+    check_grads(assigned, np.full(shape, 1.5)[()], v)
+
+
+def test_real_numbers_have_no_imaginary_part_to_set():
+    t = ad.tensor([1.0, 2.0]) * 1
+    with pytest.raises(DtypeError, match=r"imag: .* float64 .*t \+ 1j \* v"):
+        t.imag = 1.0
+
+
+def test_deleting_grad_forgets_it():
+    x = ad.tensor(1.0, requires_grad=True)
+    (x * x).backward()
+    del x.grad
+    assert x.grad is None
