@@ -96,9 +96,10 @@ class Compiled:
         name = self._template.identifier
         filename = f"<autodiff {name} {id(self._namespace):x} {part}>"
         linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)
-        weakref.finalize(self, linecache.cache.pop, filename, None).atexit = False
         exec(compile(text, filename, "exec"), self._namespace)
-        return self._namespace[f"{name}_node" if part == "node" else name]
+        made = self._namespace[f"{name}_node" if part == "node" else name]
+        weakref.finalize(made, linecache.cache.pop, filename, None).atexit = False
+        return made
 
 
 class _Template:

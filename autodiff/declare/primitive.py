@@ -31,7 +31,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from types import FunctionType, ModuleType
+from types import ModuleType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -47,7 +47,7 @@ from autodiff.declare.declaration import (
     sequence_of,
     signature_of,
 )
-from autodiff.engine.registry import Declared, describe, dispatch, entries, lazy
+from autodiff.engine.registry import Declared, describe, dispatch, enter, entries, lazy
 from autodiff.errors import UnsupportedError
 from autodiff.tensors.operands import compared
 from autodiff.tensors.tensor import TENSORS, Tensor
@@ -282,20 +282,8 @@ def primitive(
             f"primitive {name}: no rule is given; write {next(iter(parameters.parameters))}=..., "
             "or declare it with ad.constant if it has no derivative"
         )
-    if _is_asked_for(function):
-        entries.append(made)
-        dispatch[function] = made
+    enter(made, (function,), made)
     return made
-
-
-def _is_asked_for(function: Any) -> bool:
-    """Whether NumPy asks for the rules of a function by itself, or our tests and tables do.
-
-    A user's function in Python is called by way of its primitive alone, and forgotten with it.
-    """
-    if not isinstance(function, FunctionType):
-        return True
-    return (function.__module__ or "").partition(".")[0] in ("autodiff", "numpy", "scipy")
 
 
 def composite(
@@ -321,9 +309,7 @@ def composite(
             tuple(kinks),
             order,
         )
-        entries.append(made)
-        for function in functions:
-            dispatch[function] = implementation
+        enter(made, functions, implementation)
         return made
 
     return declare
@@ -333,16 +319,14 @@ def constant(*functions: Any, kind: type[Constant] = Constant) -> None:
     """Say that functions have no derivative: tensors go in as arrays, arrays come out."""
     for function in functions:
         made = kind(describe(function).rpartition(".")[2], function)
-        entries.append(made)
-        dispatch[function] = made
+        enter(made, (function,), made)
 
 
 def unsupported(*functions: Any, instead: str) -> None:
     """Say that functions do not work on tensors, and what to use in their place."""
     for function in functions:
         made = Unsupported(describe(function).rpartition(".")[2], function, instead)
-        entries.append(made)
-        dispatch[function] = made
+        enter(made, (function,), made)
 
 
 def plain(value: Any) -> Any:

@@ -18,7 +18,7 @@ from __future__ import annotations
 import math
 import weakref
 from collections.abc import Iterator
-from functools import cache, lru_cache
+from functools import lru_cache
 from sys import getrefcount
 from typing import Any
 
@@ -139,14 +139,17 @@ def snapshot(array: np.ndarray) -> bytes:
 # ---------------------------------------------------------------- nodes with fingerprints
 
 
-def checked_node(kind: type[Node], prints: Prints) -> Any:
+def checked_node(kind: Any, prints: Prints) -> Any:
     """A node of this class that compares fingerprints before its rules run."""
-    node = _checked(kind)()
+    try:
+        node = kind.checked()
+    except AttributeError:
+        kind.checked = _checked(kind)  # held by the class, to go with it
+        node = kind.checked()
     node.prints = prints
     return node
 
 
-@cache
 def _checked(kind: Any) -> Any:
     def pull(self: Any, g: Any, walk: Walk) -> Edge | None:
         check_prints(self)

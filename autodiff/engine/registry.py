@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+import weakref
+from collections.abc import Callable, Iterator
+from functools import wraps
 from importlib import import_module
 from operator import attrgetter
 from pickle import PicklingError
@@ -12,7 +14,10 @@ from typing import Any, Generic, Self, TypeVar
 from autodiff.engine.locks import shared
 from autodiff.errors import UnsupportedError
 
-__all__ = ["Declared", "dispatch", "entries", "is_constant", "late", "lazy", "load_rules", "lookup"]
+__all__ = [
+    "Declared", "dispatch", "enter", "entries", "is_constant", "late", "lazy", "load_rules",
+    "lookup", "remembered",
+]  # fmt: skip
 
 T = TypeVar("T")
 
@@ -25,8 +30,15 @@ late: dict[str, str] = {
 }
 
 
+# Where a function of the user's own holds what was declared for it.
+_HELD = "_autodiff_declared"
+
+
 class _Dispatch(dict[Any, Callable[..., Any]]):
     def __missing__(self, function: Any) -> Callable[..., Any]:
+        entry = _held(function)
+        if entry is not None:
+            return entry
         if load_rules():
             return self[function]
         raise UnsupportedError(
@@ -57,7 +69,7 @@ def is_constant(function: Any) -> bool:
     """Whether `function` is known to have no derivative: it only looks at what it is given."""
     if function not in dispatch:
         load_rules()
-    return getattr(dispatch.get(function), "is_constant", False)
+    return getattr(dispatch.get(function) or _held(function), "is_constant", False)
 
 
 class lazy(Generic[T]):
@@ -76,6 +88,21 @@ class lazy(Generic[T]):
             return self  # pyright: ignore[reportReturnType] - for those who look at the class
         value = vars(instance)[self.function.__name__] = self.function(instance)
         return value
+
+
+def remembered(function: Callable[[Any], T]) -> Callable[[Any], T]:
+    """`function`, which keeps its results as long as what it is asked about is in use."""
+    known: weakref.WeakKeyDictionary[Any, T] = weakref.WeakKeyDictionary()
+
+    @wraps(function)
+    def get(asked: Any) -> T:
+        try:
+            return known[asked]
+        except KeyError:
+            value = known[asked] = function(asked)
+            return value
+
+    return get
 
 
 class Declared:
@@ -114,8 +141,63 @@ def _declared(module: str, name: str) -> Any:
     return next(entry for entry in reversed(entries) if entry.function is found)
 
 
-# Everything that was declared, in order: what the tests visit and the tables list.
-entries: list[Any] = []
+class _Entries:
+    """Everything that was declared, in order: what the tests visit and the tables list."""
+
+    def __init__(self) -> None:
+        self._found: list[Callable[[], Any]] = []  # for each, what gives it, or None if it is gone
+
+    def append(self, entry: Any, *, is_kept: bool = True) -> None:
+        reference = (lambda: entry) if is_kept else weakref.ref(entry, self._forget)
+        self._found.append(reference)
+
+    def remove(self, entry: Any) -> None:
+        self._forget(next(found for found in self._found if found() is entry))
+
+    def _forget(self, reference: Any) -> None:
+        self._found.remove(reference)
+
+    def __iter__(self) -> Iterator[Any]:
+        return (entry for found in list(self._found) if (entry := found()) is not None)
+
+    def __reversed__(self) -> Iterator[Any]:
+        return reversed(list(self))
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+
+entries = _Entries()
+
+
+def enter(entry: Any, functions: tuple[Any, ...], answer: Callable[..., Any]) -> None:
+    """Note what was declared, and that `answer` is called for these functions.
+
+    NumPy's functions stay. What was declared for a function of the user's own, `entry`, is held by
+    that function, and gone when both are: a program may declare without end.
+    """
+    held = [_hold(function, entry) for function in functions]
+    for function in (f for f, is_held in zip(functions, held, strict=True) if not is_held):
+        dispatch[function] = answer
+    entries.append(entry, is_kept=not all(held))
+
+
+def _hold(function: Any, entry: Any) -> bool:
+    """Let `function` hold what was declared for it; whether it can."""
+    if type(function).__module__.partition(".")[0] == "numpy":
+        return False
+    try:
+        # Copies of the function's attributes, as `functools.wraps` makes them, do not count.
+        setattr(function, _HELD, (weakref.ref(function), entry))
+    except (AttributeError, TypeError):  # it is written in C
+        return False
+    return True
+
+
+def _held(function: Any) -> Any:
+    """What the function holds that was declared for it, or None."""
+    holder, entry = getattr(function, _HELD, (None, None))
+    return entry if holder is not None and holder() is function else None
 
 
 def describe(function: Any) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 
 from autodiff.declare.primitive import Primitive, entries
 from autodiff.engine.graph import Alias, Leaf, Node, Output, ancestors
+from autodiff.engine.registry import remembered
 from autodiff.errors import GradientError
 from autodiff.graphview.labels import SYMBOLS, option_text
 from autodiff.graphview.model import Edge, Graph, GraphNode, Kind, Line, common_scope
@@ -139,7 +139,7 @@ def _see_through(node: Node) -> Node:
         node = parent
 
 
-@functools.cache
+@remembered
 def _slots(kind: type[Node]) -> tuple[list[tuple[str, str, str]], list[tuple[str, str, Any]]]:
     """The arguments, with the slots of their nodes and values; the options, with the slots of
     their values and their defaults."""

@@ -18,7 +18,6 @@ debugging and compilation are built on it.
 
 from __future__ import annotations
 
-import functools
 import inspect
 import linecache
 import os
@@ -414,7 +413,6 @@ def user_line(frame: FrameType | None) -> tuple[Source | None, bool]:
 # ---------------------------------------------------------------- arguments
 
 
-@functools.cache
 def _layout(primitive: Primitive) -> tuple[list[inspect.Parameter], list[inspect.Parameter]]:
     """The parameters that are passed by position, and those passed by keyword."""
     parameters = list(primitive.signature.parameters.values())

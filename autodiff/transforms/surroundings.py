@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from autodiff.engine.changes import SMALL, snapshot
+from autodiff.engine.registry import remembered
 from autodiff.errors import StaleValueError
 from autodiff.tensors.tensor import Tensor
 from autodiff.transforms.places import (
@@ -275,7 +276,7 @@ _KINDS: list[tuple[str, tuple[type, ...]]] = [
 ]
 
 
-@functools.lru_cache(maxsize=4096)
+@remembered
 def _kind(kind: type) -> str:
     """The method of `_Search` for objects of a class; empty if there is nothing to look for."""
     if issubclass(kind, generators()[0]):
@@ -297,7 +298,7 @@ def _names(code: CodeType) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*code.co_names, *(name for part in inner for name in part)]))
 
 
-@functools.lru_cache(maxsize=4096)
+@remembered
 def _slots(kind: type) -> tuple[str, ...]:
     """The attributes that objects of a class have without being in their ``__dict__``."""
     found: list[str] = []

@@ -1,7 +1,9 @@
 """Everything that is declared can be tested, and a declaration that cannot work is refused."""
 
+import functools
 import gc
 import linecache
+import sys
 import weakref
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -15,6 +17,8 @@ from autodiff.declare.declaration import DeclarationError
 from autodiff.declare.domains import Cases, Interval
 from autodiff.declare.primitive import Composite, Primitive, entries
 from autodiff.engine.registry import describe, dispatch, load_rules
+from autodiff.errors import UnsupportedError
+from autodiff.testing import check_grads
 from autodiff.testing.primitives import entry_of
 
 load_rules()
@@ -80,7 +84,8 @@ def registered() -> Iterator[None]:
     """What a test declares is forgotten afterwards."""
     known, answers = list(entries), dict(dispatch)
     yield
-    entries[:] = known
+    for entry in set(entries) - set(known):
+        entries.remove(entry)
     dispatch.clear()
     dispatch.update(answers)
 
@@ -180,23 +185,111 @@ def test_an_unknown_function_is_named_with_the_way_out():
         clamped(ad.tensor(1.0, requires_grad=True))
 
 
-def test_what_a_user_declares_is_forgotten_with_what_they_hold():
+# ---------------------------------------------------------------- declaring without end
+
+
+def _backward(f):
+    f(ad.tensor(2.0, requires_grad=True)).backward()
+
+
+def _large(f):
+    y = f(ad.tensor(np.ones((60, 60)), requires_grad=True) * 1)
+    np.sum(y * np.ones((60, 60))).backward()
+
+
+def _traced(f):
+    with ad.trace() as trace:
+        _backward(f)
+    ad.draw(trace)
+    ad.draw(f(ad.tensor(2.0, requires_grad=True)))
+
+
+def _debugged(f):
+    with ad.debug():
+        _backward(f)
+
+
+USES = {
+    "not at all": lambda f: None,
+    "backward": _backward,
+    "large arrays": _large,
+    "lists": lambda f: f([ad.tensor(1.0, requires_grad=True), 2.0]),
+    "second derivatives": lambda f: ad.hessian(lambda x: np.sum(f(x)))(np.ones(2)),
+    "trace": _traced,
+    "debug": _debugged,
+    "check": lambda f: check_grads(f, np.ones(2)),
+    "checkpoint": lambda f: ad.grad(ad.checkpoint(lambda x: f(x) * f(x)))(2.0),
+    "composite": lambda f: ad.composite(f.function)(lambda x: x * 2.0),
+    "constant": lambda f: ad.constant(f.function),
+}
+
+
+@pytest.mark.parametrize("use", USES.values(), ids=USES)
+def test_what_was_declared_goes_when_nobody_has_it(use):
     def declare():
-        @ad.primitive(x=lambda g, x: 2 * g * x, domain=ad.real)
-        def squared(x):
-            return x * x
+        @ad.primitive(x=lambda g, y, x: g * y / x, domain=ad.real)
+        def cube(x):
+            return x**1.0
 
-        x = ad.tensor(3.0, requires_grad=True)
-        squared(x).backward()
-        assert x.grad == 6
-        return weakref.ref(squared)
+        use(cube)
+        return weakref.ref(cube), weakref.ref(cube.function)
 
-    def sizes():
-        gc.collect()
-        return len(entries), len(dispatch), len(linecache.cache)
+    declare()  # what is loaded at first use stays
+    before = len(entries), len(dispatch), len(linecache.cache)
+    references = declare()
+    gc.collect()
+    assert [reference() for reference in references] == [None, None]
+    assert not [name for name in linecache.cache if "autodiff cube" in name]
+    assert (len(entries), len(dispatch)) <= before[:2]
 
-    declare()
-    before = sizes()
-    declared = [declare() for _ in range(50)]
-    assert sizes() == before
-    assert not any(reference() for reference in declared)
+
+def test_ten_thousand_declarations_take_no_memory():
+    def declare(i):
+        @ad.primitive(x=lambda g: g * i)
+        def times(x):
+            return x * i
+
+        return times
+
+    for i in range(100):
+        declare(i)
+    gc.collect()
+    before = sys.getallocatedblocks()
+    for i in range(10_000):
+        declare(i)
+    gc.collect()
+    assert sys.getallocatedblocks() - before < 10_000  # less than one for each
+
+
+def test_what_was_declared_lives_as_long_as_its_function():
+    def twice(x):
+        return x + x
+
+    ad.primitive(twice, x=lambda g: g * 2)
+    gc.collect()
+    assert dispatch[twice](ad.tensor(2.0, requires_grad=True)).requires_grad
+    assert entry_of(twice) in entries
+
+
+def test_a_graph_outlives_what_it_was_made_with():
+    @ad.primitive(x=lambda g: g * 2)
+    def twice(x):
+        return x + x
+
+    x = ad.tensor(2.0, requires_grad=True)
+    y = twice(x)
+    del twice
+    gc.collect()
+    y.backward()
+    assert x.grad == 2.0
+
+
+def test_a_wrapper_of_a_function_is_another_one():
+    @ad.primitive(x=lambda g: g * 2)
+    def twice(x):
+        return x + x
+
+    wrapper = functools.wraps(twice.function)(lambda x: x)
+    assert dispatch[twice.function] is twice
+    with pytest.raises(UnsupportedError, match="has no derivative rule"):
+        dispatch[wrapper]

@@ -20,7 +20,8 @@ def registered():
     """What a test declares is forgotten afterwards."""
     known, answers = list(entries), dict(dispatch)
     yield
-    entries[:] = known
+    for entry in set(entries) - set(known):
+        entries.remove(entry)
     dispatch.clear()
     dispatch.update(answers)
 
