@@ -148,11 +148,7 @@ class PlainContext(Context):
     def __new__(cls, function: F) -> F: ...
     def __new__(cls, function: Any = None) -> Any:
         made = super().__new__(cls)
-        if function is None:
-            return made
-        if not callable(function):
-            raise TypeError(f"{cls.__name__}: {function!r} is no function; write {cls.__name__}()")
-        return made(function)
+        return made if function is None else made(function)
 
 
 def opened(home: list[_Entry]) -> list[Any]:
@@ -180,6 +176,19 @@ if hasattr(os, "register_at_fork"):
 
 
 def _decorated(context: Context, function: Any) -> Any:
+    if isinstance(function, classmethod | staticmethod):
+        return type(function)(_decorated(context, function.__func__))
+    if isinstance(function, property):
+        fget, fset, fdel = (
+            part and _decorated(context, part)
+            for part in (function.fget, function.fset, function.fdel)
+        )
+        return property(fget, fset, fdel, function.__doc__)
+    if isinstance(function, type) or not callable(function):
+        raise TypeError(
+            f"{type(context).__name__}: {function!r} is no function; decorate functions and "
+            "methods, below other decorators, or write a with statement"
+        )
     if inspect.isasyncgenfunction(function):
         within = _async_generator(context, function)
     elif inspect.iscoroutinefunction(function):

@@ -43,20 +43,26 @@ def retain(node: Node) -> None:
 
 
 def hook(
-    node: Node, function: Callable[[Any], Any], together: Callable[[Any], Any], named: str
+    node: Node, function: Callable[[Any], Any], together: Callable[[Any, bool], Any], named: str
 ) -> Callable[[], None]:
     """Let `function` replace the gradient of `node`, a tensor that messages call `named`.
 
-    What it returns is made a value, or a Tensor, by `together`. Returns a function that takes the
-    hook away.
+    What it returns is made a value, or a Tensor if the walk is recorded, by `together`. Returns a
+    function that takes the hook away.
     """
+    if not callable(function):
+        raise TypeError(
+            f"register_hook: {function!r} is no function; give one that takes the gradient and "
+            "returns another, or None"
+        )
 
     def replace(g: Any) -> Any:
         given = function(conjugate(g))
         if given is None:
             return None
+        is_recorded = hasattr(g, "_value")
         try:
-            given = together(given)
+            given = together(given, is_recorded)
         except DtypeError as error:
             raise DtypeError(
                 f"register_hook: the hook {_name(function)} of {named} returned no numbers: {error}"
@@ -71,9 +77,7 @@ def hook(
                 f"register_hook: the hook {_name(function)} of {named} returned a gradient of "
                 f"dtype {given.dtype}, but the tensor has dtype {g.dtype}"
             )
-        if hasattr(g, "_value"):  # this walk is recorded
-            return conjugate(given)
-        return conjugate(getattr(given, "_value", given))
+        return conjugate(given if is_recorded else getattr(given, "_value", given))
 
     return watch(node, replace)
 

@@ -54,10 +54,18 @@ _APART = {
     "scipy.sparse": "write m.toarray() @ t, or m.toarray() * t",
     "pandas": "write s.to_numpy() @ t, or s * t",
     "mygrad": "write a.data * t",
+    "matplotlib": "a plot takes plain arrays",
 }
 
-# Functions of SciPy that ask an argument for an array only to learn what it is.
-_ASKING = {"array_namespace", "compliance_scipy", "_compliance_scipy"}
+# Functions that ask an argument for an array only to learn what it is, or to compare it as
+# `pytest.approx` does, and the beginnings of the names of their modules.
+_ASKING = {
+    "array_namespace": "scipy._lib._array_api",
+    "compliance_scipy": "scipy._lib._array_api",
+    "_compliance_scipy": "scipy._lib._array_api",
+    "_as_numpy_array": "_pytest.",
+    "__eq__": "_pytest.",
+}
 
 # Functions of SciPy that look at what a user's function returned, before C code takes it that
 # loses the error which would be raised there.
@@ -299,16 +307,15 @@ def check_solver(value: Any, frame: FrameType | None) -> None:
 
 
 def _foreign_caller(frame: FrameType | None) -> str:
-    """Whose arithmetic with a class of its own asked, if it is known."""
-    for _ in range(12):
+    """Whose classes asked, if they are known: of several, what the user called."""
+    found = ""
+    for _ in range(20):
         if frame is None:
-            return ""
+            break
         module = frame.f_globals.get("__name__", "") + "."
-        for name in _APART:
-            if module.startswith(name + "."):
-                return name
+        found = next((name for name in _APART if module.startswith(name + ".")), found)
         frame = frame.f_back
-    return ""
+    return found
 
 
 def only_asks(frame: FrameType) -> bool:
@@ -318,8 +325,9 @@ def only_asks(frame: FrameType) -> bool:
     `np.testing`, with tensors in lists. In its array API mode SciPy asks so to which library the
     arguments of a function belong, and then passes the arguments themselves on.
     """
-    if frame.f_code.co_name in _ASKING:
-        return frame.f_globals.get("__name__", "").startswith("scipy._lib._array_api")
+    module = _ASKING.get(frame.f_code.co_name)
+    if module is not None:
+        return frame.f_globals.get("__name__", "").startswith(module)
     return _asks_without_slope(frame)
 
 

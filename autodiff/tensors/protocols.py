@@ -117,10 +117,11 @@ class Protocols:
         raise GradientError(number_refused(frame))
 
     def __index__(self) -> int:
-        if self._value.dtype.kind not in "iu":
+        if self._value.shape or self._value.dtype.kind not in "iu":
+            instead = "t[0] for one element" if self._value.shape else "int(t) or float(t)"
             raise DtypeError(
-                f"a whole number is needed (an index, an axis, a count), not a tensor of dtype "
-                f"{self._value.dtype}; write int(t)"
+                "a whole number is needed (an index, an axis, a count), not a tensor of shape "
+                f"{self._value.shape} and dtype {self._value.dtype}; write {instead}"
             )
         return operator.index(self._value)
 

@@ -353,8 +353,8 @@ class Tensor(Writable, Protocols, ArrayMethods["Tensor"]):
         """
         if self._node is None:
             raise GradientError("register_hook: no gradient flows to this tensor")
-        named = repr(self.name) if self.name else f"a tensor (the result of {self._node.operation})"
-        return hooks.hook(self._node, hook, together, named)
+        made = "a leaf" if self.is_leaf else f"a tensor (the result of {self._node.operation})"
+        return hooks.hook(self._node, hook, _hooked, repr(self.name) if self.name else made)
 
     def backward(
         self,
@@ -471,6 +471,9 @@ class View(Result):
     __slots__ = ("_from",)
 
 
+Result.__name__ = View.__name__ = Tensor.__name__  # in messages of Python and NumPy
+
+
 def make(value: Any, node: Node | None) -> Tensor:
     """A Tensor of this value (not copied) at this place in the graph."""
     result: Tensor = Result()  # pyright: ignore[reportCallIssue] - it has no constructor
@@ -581,6 +584,12 @@ def together(value: Any, function: str = "tensor") -> Any:
     if in_graph(value):
         return dispatch[np.stack]([together(item) for item in value])
     return as_value(bare(value), None, function)
+
+
+def _hooked(value: Any, is_recorded: bool) -> Any:
+    """What a hook returned, as a value, or as a Tensor in a walk that is recorded."""
+    value = together(value, "gradient")
+    return as_tensor(value) if is_recorded else value
 
 
 def _copied(data: Any, dtype: DTypeLike | None) -> tuple[Any, Node | None]:

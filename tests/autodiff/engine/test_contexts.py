@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import sys
 import threading
 
@@ -454,5 +455,47 @@ def test_threads_may_share_a_decorated_function():
 
 
 def test_decorating_what_is_no_function_is_explained():
-    with pytest.raises(TypeError, match=r"no_grad: 3 is no function; write no_grad\(\)"):
+    with pytest.raises(TypeError, match=r"no_grad: 3 is no function; decorate functions"):
         ad.no_grad(3)  # pyright: ignore[reportCallIssue, reportArgumentType]
+
+
+@pytest.mark.parametrize("decorate", [ad.no_grad, ad.no_grad()])
+def test_methods_are_decorated_above_and_below_their_other_decorators(decorate):
+    class Model:
+        @decorate
+        @classmethod
+        def above(cls):
+            return cls is Model, recorded()
+
+        @classmethod
+        @decorate
+        def below(cls):
+            return cls is Model, recorded()
+
+        @decorate
+        @staticmethod
+        def plain():
+            return True, recorded()
+
+        @decorate
+        @property
+        def value(self):
+            return isinstance(self, Model), recorded()
+
+        @value.setter
+        def value(self, value):
+            value.append(recorded())
+
+    model, given = Model(), []
+    model.value = given
+    assert given == [True]  # the setter has no decorator
+    for found in (model.above(), Model.above(), model.below(), model.plain(), model.value):
+        assert found == (True, False)
+    assert recorded()
+
+
+@pytest.mark.parametrize("wrong", [int, functools.cached_property(len), "f", True, [len]])
+@pytest.mark.parametrize("decorate", [ad.no_grad, ad.no_grad(), ad.debug()])
+def test_what_cannot_be_decorated_is_refused(decorate, wrong):
+    with pytest.raises(TypeError, match=r"is no function; decorate functions and methods, below"):
+        decorate(wrong)

@@ -331,3 +331,23 @@ def test_three_cotangents_of_a_scalar_add_up_when_they_come_as_arrays_without_di
     row = np.array([3.0])
     (np.sum(x * row) + np.sum(x * row) + np.sum(x * row)).backward()
     assert x.grad == 9.0
+
+
+@pytest.mark.parametrize("hook", [3, None, np.ones(2), "double"])
+def test_a_hook_that_is_no_function_is_refused(hook):
+    x = ad.tensor([1.0, 2.0], requires_grad=True)
+    with pytest.raises(TypeError, match=r"register_hook: .* is no function"):
+        x.register_hook(hook)
+
+
+@pytest.mark.parametrize(
+    "given", [[1, 2], np.ones(2), np.array([True, False]), ad.tensor([1.0, 2.0])]
+)
+def test_what_a_hook_returns_is_a_tensor_where_the_walk_is_recorded(given):
+    x = ad.tensor([1.0, 2.0], requires_grad=True)
+    y = x * x
+    y.register_hook(lambda g: given)
+    np.sum(y).backward(create_graph=True)
+    assert isinstance(x.grad, ad.Tensor)
+    np.sum(x.grad).backward()  # 2 * given * x
+    assert x.grad.requires_grad

@@ -1,6 +1,9 @@
 """Code that asks a tensor for a plain number or array may read it, but not lose its gradient."""
 
+import json
 import math
+import operator
+import statistics
 from math import sin
 
 import numpy as np
@@ -173,3 +176,49 @@ def test_a_solver_that_is_given_a_tensor_in_the_graph_says_what_to_do(solve):
     with pytest.raises(GradientError, match=r"solvers.*plain arrays.*t\.detach\(\)$"):
         solve(optimize, lambda x: x**2 - two)
     solve(optimize, lambda x: x**2 - two.detach())
+
+
+@pytest.mark.parametrize("draw", [
+    lambda p, t: p.hist(t), lambda p, t: p.scatter(t, t), lambda p, t: p.imshow(t[None]),
+    lambda p, t: p.errorbar(t, t), lambda p, t: p.fill_between([1, 2], t), lambda p, t: p.pie(t),
+])  # fmt: skip
+def test_a_plot_says_that_it_takes_plain_arrays(draw):
+    figure = pytest.importorskip("matplotlib.figure")
+    t = ad.tensor([1.0, 2.0], requires_grad=True)
+    axes = figure.Figure().add_subplot()
+    with pytest.raises(
+        GradientError, match=r"matplotlib .* a plot takes plain arrays.*detach\(\)$"
+    ):
+        draw(axes, t)
+    draw(axes, t.detach())
+
+
+VALUES = [2.5, np.array([1.0, 2.0]), np.array([[1.0, 2.0], [3.0, 4.0]])]
+
+
+@pytest.mark.parametrize("value", VALUES, ids=np.shape)
+def test_pytest_approx_compares_tensors_in_the_graph(value):
+    t = ad.tensor(value, requires_grad=True) * 1
+    for near, expected in ((value * (1 + 1e-9), True), (value * 1.1, False)):
+        assert (t == pytest.approx(near)) is expected
+        assert (pytest.approx(near) == t) is expected
+        assert (t != pytest.approx(near)) is not expected
+        assert (near == pytest.approx(t)) is expected
+
+
+@pytest.mark.parametrize(
+    "ask", [memoryview, json.dumps, np.frombuffer, statistics.mean, lambda t: "a" + t.foo]
+)
+def test_python_calls_a_result_a_tensor(ask):
+    t = ad.tensor([1.0, 2.0]) * 1
+    with pytest.raises((TypeError, AttributeError), match="Tensor"):
+        ask([t] if ask is statistics.mean else t)
+
+
+@pytest.mark.parametrize(
+    ("value", "instead"), [(2.0, r"int\(t\) or float\(t\)"), ([1, 2], "one element")]
+)
+@pytest.mark.parametrize("ask", [range, [1, 2, 3].__getitem__, operator.index, "a".__mul__])
+def test_where_a_whole_number_is_needed_a_tensor_says_what_to_write(ask, value, instead):
+    with pytest.raises(DtypeError, match=rf"a whole number is needed.*; write .*{instead}"):
+        ask(ad.tensor(value))
