@@ -8,26 +8,23 @@ from typing import Any
 import numpy as np
 
 from autodiff.declare.primitive import Constant, constant
-from autodiff.tensors.conversions import check_solver
+from autodiff.tensors.conversions import asked_by_solver
 
 
 class _AskedBySolvers(Constant):
-    """`np.isnan`, which SciPy's solvers ask about what the user's function returned."""
+    """What SciPy's solvers ask about what the user's function returned."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        for value in args[:1]:
-            check_solver(value, sys._getframe(2))
+        for value in args:
+            if getattr(value, "_node", None) is not None:
+                asked_by_solver(value, sys._getframe(2))
         return super().__call__(*args, **kwargs)
 
 
-constant(np.isnan, kind=_AskedBySolvers)
+constant(*(np.isnan, np.less, np.less_equal, np.greater, np.greater_equal), kind=_AskedBySolvers)
 constant(  # comparisons and tests of elements
     np.equal,
     np.not_equal,
-    np.less,
-    np.less_equal,
-    np.greater,
-    np.greater_equal,
     np.logical_and,
     np.logical_or,
     np.logical_xor,

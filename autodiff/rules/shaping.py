@@ -12,7 +12,7 @@ import numpy as np
 from autodiff.declare.domains import Call, Draw, cases
 from autodiff.declare.primitive import composite, plain, primitive
 from autodiff.engine.shapes import normalize_axes
-from autodiff.tensors.conversions import check_solver
+from autodiff.tensors.conversions import asked_by_solver
 from autodiff.tensors.tensor import as_tensor, as_value, make
 
 # ---------------------------------------------------------------- another shape
@@ -151,8 +151,8 @@ def _any_array(d: Draw) -> Call:
 @composite(np.atleast_1d, domain=cases(_any_array))
 def atleast_1d(*arrays: Any) -> Any:
     """At least one dimension."""
-    for value in arrays[:1]:
-        check_solver(value, sys._getframe(2))
+    if len(arrays) == 1 and asked_by_solver(arrays[0], sys._getframe(2)):
+        return np.atleast_1d(plain(arrays[0]))
     return _each(lambda a: a if np.ndim(a) else np.reshape(a, 1), arrays)
 
 

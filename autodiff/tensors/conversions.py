@@ -12,6 +12,7 @@ import array
 import gc
 import math
 import operator
+import sys
 import warnings
 from collections import deque
 from collections.abc import Iterator
@@ -38,8 +39,8 @@ from autodiff.tensors.callsites import UNKNOWN, Name, Site, site
 
 __all__ = [
     "array_refused",
+    "asked_by_solver",
     "check_read",
-    "check_solver",
     "number_refused",
     "only_asks",
     "warn_detached",
@@ -67,11 +68,23 @@ _ASKING = {
     "__eq__": "_pytest.",
 }
 
-# Functions of SciPy that look at what a user's function returned, before C code takes it that
-# loses the error which would be raised there.
-_BEFORE_C = {("scipy.optimize._zeros_py", "f_raise"), ("scipy.optimize._minpack_py", "_check_func")}
+# Modules of SciPy that look at what a user's function returned before they lose its gradient: in
+# comparisons, or in C code that loses the error which would be raised there, too.
+_LOSING = {
+    f"scipy.optimize.{name}"
+    for name in ("_optimize", "_differentiable_functions", "_milp", "_minpack_py")
+}
+_LOSING_FUNCTIONS = {("scipy.optimize._zeros_py", "f_raise")}  # `newton`, beside it, loses nothing
 
-_SOLVERS = ("scipy.optimize", "scipy.integrate")
+# What to say in whose functions no gradient flows.
+_SOLVERS = dict.fromkeys(
+    ("scipy.optimize", "scipy.integrate"),
+    "no gradient flows through SciPy's solvers; give them functions of plain arrays",
+) | {
+    "scipy.interpolate": "no gradient flows through SciPy's interpolators; np.interp has one",
+    "scipy": "autodiff.scipy.special and autodiff.scipy.linalg have the functions that work on "
+    "tensors, such as logsumexp, expm and solve_triangular",
+}
 
 _SCALARS = (np.number, np.bool_)
 
@@ -285,25 +298,48 @@ def _library_frames(frame: FrameType | None) -> Iterator[FrameType]:
 def number_refused(frame: FrameType) -> str:
     """What to say to the code that `frame` runs when a number is refused."""
     asker = _asker(frame)
+    instead = _instead_of_scipy(frame) or (
+        "make the array to store it in with ad.numpy.zeros(n) or np.zeros_like(t), call np.sin "
+        "instead of math.sin"
+    )
     return (
         "a tensor in the graph was about to become a plain number"
         + (f" in {asker}" if asker else "")
-        + ", which would lose its gradient; make the array to store it in with ad.numpy.zeros(n) "
-        "or np.zeros_like(t), call np.sin instead of math.sin, and where no gradient shall flow "
-        "write float(t) or t.detach()"
+        + f", which would lose its gradient; {instead}, and where no gradient shall flow write "
+        "float(t) or t.detach()"
     )
 
 
-def check_solver(value: Any, frame: FrameType | None) -> None:
-    """Raise GradientError if a solver of SciPy is about to hand a tensor in the graph to C code."""
-    if getattr(value, "_node", None) is None or not grad_enabled():
-        return
-    for _ in range(4):
-        if frame is None:
-            return
-        if (frame.f_globals.get("__name__"), frame.f_code.co_name) in _BEFORE_C:
-            raise GradientError(array_refused(np.shape(value), frame))
-        frame = frame.f_back
+def _instead_of_scipy(frame: FrameType) -> str:
+    """What to say where a function of SciPy asks; empty if it is none."""
+    modules = [f.f_globals.get("__name__", "") for f in _library_frames(frame)]
+    return next(
+        (said for name, said in _SOLVERS.items() if any(m.startswith(name) for m in modules)), ""
+    )
+
+
+def asked_by_solver(value: Any, frame: FrameType) -> bool:
+    """Whether a solver of SciPy asks, which computes with numbers alone.
+
+    Raises GradientError if `value` is a tensor in the graph, whose gradient it would lose.
+    """
+    if "scipy.optimize" not in sys.modules:
+        return False
+    asker: FrameType | None = frame
+    while asker is not None and _module(asker)[:9] == "autodiff.":
+        asker = asker.f_back
+    if asker is None:
+        return False
+    module = _module(asker)
+    if module not in _LOSING and (module, asker.f_code.co_name) not in _LOSING_FUNCTIONS:
+        return False
+    if getattr(value, "_node", None) is not None and grad_enabled():
+        raise GradientError(array_refused(np.shape(value), asker))
+    return True
+
+
+def _module(frame: FrameType) -> str:
+    return frame.f_globals.get("__name__") or ""
 
 
 def _foreign_caller(frame: FrameType | None) -> str:
@@ -339,15 +375,11 @@ def array_refused(shape: tuple[int, ...], frame: FrameType) -> str:
         "array make it with np.zeros_like(t) or ad.numpy.zeros(n)"
     )
     foreign = _foreign_caller(frame)
-    if foreign:
+    in_scipy = _instead_of_scipy(frame)
+    if foreign and "solvers" not in in_scipy:
         instead = f"{foreign} and tensors do not mix: {_APART[foreign]}"
-    elif any(f.f_globals["__name__"].startswith(_SOLVERS) for f in _library_frames(frame)):
-        instead = "no gradient flows through SciPy's solvers; give them functions of plain arrays"
-    elif asker.startswith("scipy"):
-        instead = (
-            "autodiff.scipy.special and autodiff.scipy.linalg have the functions that work on "
-            "tensors, such as logsumexp, expm and solve_triangular"
-        )
+    else:
+        instead = in_scipy or instead
     return (
         f"a tensor of shape {shape} in the graph was about to become a plain array"
         + (f" in {asker}" if asker else "")

@@ -151,33 +151,6 @@ def test_plots_and_estimators_take_detached_tensors_only():
         take(t.detach())
 
 
-SOLVERS = {
-    "brentq": lambda so, f: so.brentq(f, 0.0, 2.0),
-    "bisect": lambda so, f: so.bisect(f, 0.0, 2.0),
-    "ridder": lambda so, f: so.ridder(f, 0.0, 2.0),
-    "brenth": lambda so, f: so.brenth(f, 0.0, 2.0),
-    "toms748": lambda so, f: so.toms748(f, 0.0, 2.0),
-    "root_scalar": lambda so, f: so.root_scalar(f, bracket=[0.0, 2.0]),
-    "root": lambda so, f: so.root(f, [1.0]),
-    "fsolve": lambda so, f: so.fsolve(f, [1.0]),
-    "leastsq": lambda so, f: so.leastsq(f, [1.0]),
-    "least_squares": lambda so, f: so.least_squares(f, [1.0]),
-    "curve_fit": lambda so, f: so.curve_fit(lambda x, a: f(a) * x, np.arange(3.0), np.arange(3.0)),
-    "minimize": lambda so, f: so.minimize(lambda x: np.sum(f(x) ** 2), [1.0]),
-    "minimize_scalar": lambda so, f: so.minimize_scalar(lambda x: f(x) ** 2),
-}
-
-
-@pytest.mark.parametrize("solve", SOLVERS.values(), ids=SOLVERS)
-def test_a_solver_that_is_given_a_tensor_in_the_graph_says_what_to_do(solve):
-    """Also where C code calls the function, and loses what is raised after it."""
-    optimize = pytest.importorskip("scipy.optimize")
-    two = ad.tensor(2.0, requires_grad=True)
-    with pytest.raises(GradientError, match=r"solvers.*plain arrays.*t\.detach\(\)$"):
-        solve(optimize, lambda x: x**2 - two)
-    solve(optimize, lambda x: x**2 - two.detach())
-
-
 @pytest.mark.parametrize("draw", [
     lambda p, t: p.hist(t), lambda p, t: p.scatter(t, t), lambda p, t: p.imshow(t[None]),
     lambda p, t: p.errorbar(t, t), lambda p, t: p.fill_between([1, 2], t), lambda p, t: p.pie(t),
