@@ -110,10 +110,8 @@ def names_of(original: ModuleType, namespace: dict[str, Any]) -> Callable[[str],
     """A module's ``__getattr__``: the names of `original`, kept in `namespace` once asked for."""
 
     def get(name: str) -> Any:
-        value = getattr(original, name)
-        made = _wrapped(value, name, namespace["__name__"])
-        if made is not value:
-            namespace[name] = made
-        return made
+        value = _wrapped(getattr(original, name), name, namespace["__name__"])
+        namespace[name] = value
+        return value
 
     return get
