@@ -100,6 +100,11 @@ def number_of(loss: Any, *, trains: bool = False) -> float:
             f"the loss function returned a Tensor of shape {loss.shape}, but one number is needed; "
             "take its mean, or give the loss reduction='mean'"
         )
+    if loss.dtype.kind == "c":
+        raise LossError(
+            "the loss function returned a complex number, which has no direction of descent; take "
+            "np.real or np.abs of it"
+        )
     if trains and not loss.requires_grad:
         raise LossError(
             "the loss function returned a Tensor that no gradient flows from; compute it from the "

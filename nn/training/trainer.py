@@ -85,11 +85,7 @@ class Trainer:
         accumulate: int = 1,
         rng: np.random.Generator | None = None,
     ) -> None:
-        if not callable(loss):
-            raise LossError(
-                f"Trainer: the loss is {loss!r}; give a function of outputs and targets, such as "
-                "nn.MSELoss()"
-            )
+        _check_parts(model, loss, optimizer)
         self.model = model
         self.loss = loss
         self.optimizer = optimizer
@@ -205,6 +201,16 @@ class Trainer:
                 stacklevel=3,
             )
 
+    def _check_gradients(self) -> None:
+        """Raise LossError if a loss in the graph of something else left all weights alone."""
+        own = {id(parameter) for parameter in self.model.parameters()}
+        trained = [p for p in self.optimizer.parameters if id(p) in own]
+        if trained and all(parameter.grad is None for parameter in self.optimizer.parameters):
+            raise LossError(
+                "the loss does not depend on any of the parameters that the optimizer holds; "
+                "compute it from the outputs of the model"
+            )
+
     def _resume(self, path: Path) -> None:
         path = path / "last.safetensors" if path.is_dir() else path
         state = load_checkpoint(path)
@@ -249,6 +255,8 @@ class Trainer:
                 if not math.isfinite(value):
                     raise TrainingError(self._explain(value, inputs))
                 take(optimizer, loss, len(targets), summed, self.batch == self.batches)
+                if not batch:
+                    self._check_gradients()
                 means.add(mean_loss(loss_function, value, len(targets)), outputs.data, targets)
                 for watch in watchers:
                     watch(self)
@@ -278,6 +286,24 @@ class Trainer:
         return (
             f"{message}lower the learning rate ({self._rate:g}), or scale the inputs, whose "
             f"largest value here is {np.abs(inputs).max():g}"
+        )
+
+
+def _check_parts(model: Any, loss: Any, optimizer: Any) -> None:
+    """Raise UserError or LossError unless these are what a Trainer is made of."""
+    if isinstance(loss, type) or not callable(loss):
+        raise LossError(
+            f"Trainer: the loss is {loss!r}; give a function of outputs and targets, such as "
+            "nn.MSELoss()"
+        )
+    if not isinstance(model, Module):
+        raise UserError(
+            f"Trainer: the model is {model!r}; give an nn.Module, such as nn.MLP([2, 2])"
+        )
+    if not isinstance(optimizer, Optimizer):
+        raise UserError(
+            f"Trainer: the optimizer is {optimizer!r}; give one of the model's parameters, such as "
+            "nn.optim.SGD(model.parameters(), lr=0.1)"
         )
 
 

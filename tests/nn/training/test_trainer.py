@@ -245,6 +245,12 @@ NO_LOSSES = {
     "nothing": (lambda y, t: None, "returned a NoneType"),
     "a detached tensor": (lambda y, t: cross_entropy(y, t).detach(), "no gradient flows from"),
     "an array": (lambda y, t: np.ones(3), "returned a ndarray"),
+    "a whole number": (lambda y, t: ad.tensor(3), "no gradient flows from"),
+    "a complex number": (lambda y, t: cross_entropy(y, t) * 1j, "a complex number.*np.real"),
+    "one of something else": (
+        lambda y, t: ad.tensor(2.0, requires_grad=True) * 2,
+        "not depend on any of the parameters",
+    ),
 }
 
 
@@ -265,6 +271,25 @@ def test_a_loss_that_is_no_function_is_refused():
     model = nn.Linear(2, 2)
     with pytest.raises(LossError, match=r"the loss is 'mse'; give a function.*nn\.MSELoss"):
         Trainer(model, "mse", nn.optim.SGD(model.parameters(), lr=0.1))
+
+
+@pytest.mark.parametrize("wrong", [None, "sgd", nn.optim.SGD])
+def test_what_is_no_optimizer_is_refused(wrong):
+    with pytest.raises(UserError, match=r"the optimizer is .*; give one .*nn\.optim\.SGD\("):
+        Trainer(nn.Linear(2, 2), nn.MSELoss(), wrong)
+
+
+@pytest.mark.parametrize("wrong", [None, len, nn.Linear, "mlp"])
+def test_what_is_no_model_is_refused(wrong):
+    optimizer = nn.optim.SGD(nn.Linear(2, 2).parameters(), lr=0.1)
+    with pytest.raises(UserError, match=r"the model is .*; give an nn\.Module"):
+        Trainer(wrong, nn.MSELoss(), optimizer)
+
+
+def test_a_class_of_losses_is_no_loss():
+    model = nn.Linear(2, 2)
+    with pytest.raises(LossError, match=r"the loss is <class .*MSELoss.*; give .*nn\.MSELoss\(\)"):
+        Trainer(model, nn.MSELoss, nn.optim.SGD(model.parameters(), lr=0.1))
 
 
 def test_a_loss_with_one_element_is_a_number(points):
