@@ -7,7 +7,7 @@ import numpy as np
 import autodiff as ad
 from nn.errors import UserError
 
-__all__ = ["NumbersError", "numbers"]
+__all__ = ["NumbersError", "floats", "numbers"]
 
 
 class NumbersError(UserError, TypeError):
@@ -37,3 +37,13 @@ def numbers(values: Any, what: str, caller: object) -> Any:
             "numbers"
         )
     return array
+
+
+def floats(values: Any, what: str, caller: object) -> Any:
+    """The same, with whole numbers and truth values as floating-point numbers.
+
+    >>> floats([True, False], "predictions", "f")
+    array([1., 0.])
+    """
+    array = numbers(values, what, caller)
+    return array if array.dtype.kind in "fc" else array.astype(np.float64)

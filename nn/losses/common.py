@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from nn.arrays import numbers
+from nn.arrays import floats, numbers
 from nn.errors import UserError
 from nn.module import Module
 
@@ -68,7 +68,7 @@ def check_same_shape(predictions: Any, targets: Any, caller: str) -> None:
 
 def matched(predictions: Any, targets: Any, caller: str) -> tuple[Any, Any]:
     """Both as arrays or tensors of the same shape; raises TargetError if they are not."""
-    predictions = numbers(predictions, "predictions", caller)
+    predictions = floats(predictions, "predictions", caller)
     targets = numbers(targets, "targets", caller)
     check_same_shape(predictions, targets, caller)
     return predictions, targets

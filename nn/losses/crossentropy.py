@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 import autodiff as ad
-from nn.arrays import numbers
+from nn.arrays import floats, numbers
 from nn.data.dataset import check_labels
 from nn.losses.common import Loss, Reduction, TargetError, matched, reduce
 
@@ -51,7 +51,7 @@ def cross_entropy(
     >>> float(cross_entropy(np.zeros((2, 4)), np.full((2, 4), 0.25)))  # doctest: +ELLIPSIS
     1.3862943...
     """
-    logits = numbers(logits, "logits", "cross_entropy")
+    logits = floats(logits, "logits", "cross_entropy")
     targets = numbers(targets, "targets", "cross_entropy")
     shape = logits.shape
     plain = weight is None and ignore_index is None and not label_smoothing
@@ -99,7 +99,7 @@ def nll_loss(
     >>> float(nll_loss(np.log([[0.25, 0.75]]), np.array([1])))  # doctest: +ELLIPSIS
     0.2876820...
     """
-    log_probabilities = numbers(log_probabilities, "log_probabilities", "nll_loss")
+    log_probabilities = floats(log_probabilities, "log_probabilities", "nll_loss")
     labels = numbers(labels, "labels", "nll_loss")
     labels = labels.numpy() if isinstance(labels, ad.Tensor) else labels
     shape = log_probabilities.shape

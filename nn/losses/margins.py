@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 import autodiff as ad
-from nn.arrays import numbers
+from nn.arrays import floats, numbers
 from nn.data.dataset import check_labels
 from nn.losses.common import (
     Loss,
@@ -58,7 +58,7 @@ def multi_hinge_loss(
     >>> float(multi_hinge_loss(np.array([[1.0, 0.5, 3.0]]), np.array([0])))
     1.1666666666666667
     """
-    scores = numbers(scores, "scores", "multi_hinge_loss")
+    scores = floats(scores, "scores", "multi_hinge_loss")
     labels = numbers(labels, "labels", "multi_hinge_loss")
     labels = labels.numpy() if isinstance(labels, ad.Tensor) else labels
     shape = scores.shape
@@ -88,9 +88,15 @@ def cosine_similarity(first: Any, second: Any, *, axis: int = -1, eps: float = 1
     >>> cosine_similarity(np.array([[3.0, 0.0], [0.0, 0.0]]), np.array([1.0, 1.0])).round(3)
     array([0.707, 0.   ])
     """
-    first = numbers(first, "vectors", "cosine_similarity")
-    second = numbers(second, "vectors", "cosine_similarity")
-    shape = np.broadcast_shapes(first.shape, second.shape)
+    first = floats(first, "vectors", "cosine_similarity")
+    second = floats(second, "vectors", "cosine_similarity")
+    try:
+        shape = np.broadcast_shapes(first.shape, second.shape)
+    except ValueError:
+        raise TargetError(
+            f"cosine_similarity: vectors of shapes {first.shape} and {second.shape} do not "
+            "broadcast; give as many of the one as of the other"
+        ) from None
     first, second = (x if x.shape == shape else np.broadcast_to(x, shape) for x in (first, second))
     one, other = (_direction(x, axis, eps) for x in (first, second))
     return np.sum(one * other, axis=axis)

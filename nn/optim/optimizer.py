@@ -152,6 +152,11 @@ class Optimizer:
             self._steps[index] += 1
             self._step(index, gradient, self.factors(self._steps[index]))
 
+    @property
+    def has_gradients(self) -> bool:
+        """Whether a backward pass has reached any of the parameters since `zero_grad`."""
+        return any(parameter.grad is not None for parameter in self.parameters)
+
     def zero_grad(self) -> None:
         """Forget the gradients: the next backward pass starts from nothing."""
         for parameter in self.parameters:

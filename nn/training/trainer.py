@@ -204,8 +204,8 @@ class Trainer:
     def _check_gradients(self) -> None:
         """Raise LossError if a loss in the graph of something else left all weights alone."""
         own = {id(parameter) for parameter in self.model.parameters()}
-        trained = [p for p in self.optimizer.parameters if id(p) in own]
-        if trained and all(parameter.grad is None for parameter in self.optimizer.parameters):
+        trains = any(id(parameter) in own for parameter in self.optimizer.parameters)
+        if trains and not self.optimizer.has_gradients:
             raise LossError(
                 "the loss does not depend on any of the parameters that the optimizer holds; "
                 "compute it from the outputs of the model"

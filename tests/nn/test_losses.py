@@ -183,3 +183,21 @@ def test_a_loss_says_what_is_no_number(loss, predictions, targets, wrong):
     for given in ((wrong, targets), (predictions, wrong)):
         with pytest.raises(NumbersError, match=f"{loss.__name__}: .* numbers"):
             loss(*given)
+
+
+@each_loss
+@pytest.mark.parametrize("dtype", [bool, int])
+def test_whole_numbers_and_truth_values_are_predictions(loss, predictions, targets, dtype):
+    """And their dtype is not that of the targets, whose fractions would be lost."""
+    given = np.round(np.abs(predictions)).astype(dtype)
+    with np.errstate(all="ignore"):
+        assert loss(given, targets) == loss(given.astype(float), targets)
+        if np.ndim(targets) == np.ndim(predictions) and loss is not nn.hinge_loss:
+            fractions = np.full(np.shape(targets), 0.3)
+            assert loss(given, fractions) == loss(given.astype(float), fractions)
+
+
+def test_cosines_of_whole_numbers_and_of_what_does_not_broadcast():
+    assert nn.cosine_similarity([3, 0], [1, 0]) == 1.0
+    with pytest.raises(TargetError, match=r"cosine_similarity: .*\(2, 3\) and \(5,\) do not broad"):
+        nn.cosine_similarity(np.ones((2, 3)), np.ones(5))
